@@ -1,0 +1,121 @@
+"""The `ponder` command line: thin commands over the packages, which are imported inside them."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+console = Console()
+errors = Console(stderr=True)
+
+app = typer.Typer(
+    name="ponder",
+    help="Train, export and serve small recursive models that solve puzzles.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="Build data sets.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="Recipe file (TOML).")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Override one key, as in --set optimizer.lr=1e-3."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run directory [runs/NAME].")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the newest checkpoint.")] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
+) -> None:
+    """Train a model from a recipe. Ctrl-C or SIGTERM stops it in a resumable state."""
+    import torch
+
+    from model.checkpoint import CheckpointError
+    from training.dataset import DatasetError
+    from training.recipe import RecipeError, read_recipe
+    from training.session import run_training
+    from training.trainer import TrainingDivergedError
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    try:
+        plan = read_recipe(recipe, tuple(set_ or ()))
+        run = out or Path("runs") / plan.name
+        checkpoint = run_training(
+            plan, run, resume=resume, device=torch.device(device), console=console
+        )
+    except (RecipeError, CheckpointError, DatasetError, TrainingDivergedError) as error:
+        raise _failure(error) from error
+    console.print(f"checkpoint: {checkpoint}")
+
+
+@data_app.command("sudoku")
+def data_sudoku(
+    out: Annotated[Path, typer.Option(help="Data set directory to make.")],
+    csv: Annotated[
+        list[Path] | None,
+        typer.Option(help="Training puzzles: columns source,question,answer,rating; .gz is read."),
+    ] = None,
+    test_csv: Annotated[list[Path] | None, typer.Option(help="Test puzzles, as --csv.")] = None,
+    generate: Annotated[int, typer.Option(min=0, help="Fresh puzzles to generate.")] = 0,
+    size: Annotated[int, typer.Option(help="4, 6, 9 or 16.")] = 9,
+    extra_givens: Annotated[
+        str, typer.Option(help="A-B: givens put back into generated minimal puzzles.")
+    ] = "0-0",
+    source: Annotated[
+        Literal["hub"] | None, typer.Option(help="hub: the public Sudoku-Extreme.")
+    ] = None,
+    hub_dir: Annotated[
+        Path | None, typer.Option(help="Local copy of the Hub's train.csv and test.csv.")
+    ] = None,
+    validation: Annotated[int, typer.Option(min=0, help="Puzzles held out of training.")] = 0,
+    test: Annotated[int, typer.Option(min=0, help="More held-out puzzles, for testing.")] = 0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Build a Sudoku data set from CSV files, the Hugging Face Hub or fresh puzzles."""
+    from rich.progress import Progress
+
+    from training.data_build import SudokuRequest, build_sudoku, parse_range, sudoku_of_size
+    from training.data_summary import summary_table
+    from training.dataset import DatasetError
+
+    try:
+        request = SudokuRequest(
+            sudoku=sudoku_of_size(size),
+            seed=seed,
+            csv=tuple(csv or ()),
+            test_csv=tuple(test_csv or ()),
+            generate=generate,
+            extra_givens=parse_range(extra_givens),
+            hub=source == "hub",
+            hub_dir=hub_dir,
+            validation=validation,
+            test=test,
+        )
+        with Progress(console=errors) as progress:
+            info = build_sudoku(request, out, progress)
+        console.print(summary_table(out, info))
+    except (DatasetError, ValueError) as error:
+        raise _failure(error) from error
+    for line in info.provenance:
+        console.print(line, highlight=False)
+
+
+def _failure(error: Exception) -> typer.Exit:
+    """Say what went wrong in red, without a traceback; exit status 2."""
+    errors.print(f"[red]error:[/red] {escape(str(error))}")
+    return typer.Exit(2)
+
+
+def main() -> None:
+    """Entry point of the `ponder` script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Checkpoint to bundle (ONNX step graphs and manifest), with parity."""

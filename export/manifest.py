@@ -1,0 +1,131 @@
+"""The manifest of a bundle: what the server believes about the graphs beside it.
+
+A bundle is a directory: `manifest.json` and one step graph per puzzle size, all of the same
+weights (a lattice serves every size; the other cells have one graph). pydantic only: the server
+imports this module and nothing else of the package.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from puzzles.kind import PuzzleSpec
+
+FORMAT_VERSION = 1
+MANIFEST_FILE = "manifest.json"
+
+
+class BundleError(Exception):
+    """A bundle that cannot be trusted: missing, damaged, or not what its manifest says."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ParityReport(_Frozen):
+    """Whole solves of PyTorch and onnxruntime side by side, float32."""
+
+    puzzles: int
+    supervision_steps: int
+    same_answers: int
+    same_steps: int
+    largest_q_halt_difference: float
+
+
+class Accuracy(_Frozen):
+    """One measured figure: which data, which budget, what came out (shares in 0..1)."""
+
+    data: str
+    puzzles: int
+    supervision_steps: int
+    attempts: int
+    exact: float
+    verified: float | None
+
+
+class GraphEntry(_Frozen):
+    """One step graph: the puzzle it answers, its file and its state shape."""
+
+    spec: PuzzleSpec
+    file: str
+    sha256: str
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+    state_len: int = Field(gt=0)  # L of the carry (B, L, D)
+    hidden_size: int = Field(gt=0)  # D of the carry
+    parity: ParityReport
+
+
+class SourceCheckpoint(_Frozen):
+    """Where the weights came from."""
+
+    name: str
+    sha256: str
+    optimizer_steps: int
+    weights: Literal["ema", "raw"] = "ema"
+
+
+class Restart(_Frozen):
+    """What tells a second attempt from the first: start noise, or another view of the question."""
+
+    by: Literal["noise", "views"]
+    noise_scale: float = Field(default=0.0, ge=0)
+
+
+class Manifest(_Frozen):
+    """Everything a server needs to know of a bundle."""
+
+    format_version: int = FORMAT_VERSION
+    name: str
+    cell: str
+    opset: int
+    parameters: int
+    latent_recursions: int
+    deep_recursions: int
+    trained_supervision_steps: int
+    source: SourceCheckpoint
+    restart: Restart
+    graphs: tuple[GraphEntry, ...] = Field(min_length=1)
+    accuracy: tuple[Accuracy, ...] = ()
+
+    @classmethod
+    def read(cls, bundle: Path) -> "Manifest":
+        """Read and check `bundle`/manifest.json and the hash of each graph file.
+
+        Raises: BundleError naming the file and what is wrong with it.
+        """
+        path = bundle / MANIFEST_FILE
+        if not path.is_file():
+            raise BundleError(f"{path}: no such file; a bundle is a directory with a manifest")
+        try:
+            manifest = cls.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise BundleError(f"{path}: {error}") from error
+        if manifest.format_version != FORMAT_VERSION:
+            raise BundleError(
+                f"{path}: format version {manifest.format_version}, expected {FORMAT_VERSION}"
+            )
+        for graph in manifest.graphs:
+            _check_hash(bundle / graph.file, graph.sha256)
+        return manifest
+
+    def write(self, bundle: Path) -> None:
+        """Write manifest.json aside and rename it: the manifest goes last."""
+        aside = bundle / f"{MANIFEST_FILE}.partial"
+        aside.write_text(self.model_dump_json(indent=1) + "\n")
+        aside.replace(bundle / MANIFEST_FILE)
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _check_hash(path: Path, expected: str) -> None:
+    if not path.is_file():
+        raise BundleError(f"{path}: the manifest names it, but there is no such file")
+    found = file_sha256(path)
+    if found != expected:
+        raise BundleError(f"{path}: sha256 {found}, but the manifest says {expected}")

@@ -1,0 +1,1 @@
+"""The recursive networks, their EMA and the checkpoint format."""

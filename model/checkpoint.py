@@ -1,0 +1,143 @@
+"""The checkpoint: a directory from which a model, or a whole training run, is rebuilt.
+
+model.json         config, puzzle specs, optimizer steps, metrics, versions
+ema.safetensors    averaged weights: what is evaluated, exported and served
+raw.safetensors    the weights that training goes on with
+resume.pt          everything else of a training run; absent in imported checkpoints
+
+Written aside under another name, renamed when complete; nothing in it is ever unpickled as code.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from model.config import ModelConfig
+from model.trm import TinyRecursiveModel
+from puzzles.kind import PuzzleSpec
+
+FORMAT_VERSION = 1
+MODEL_FILE = "model.json"
+RESUME_FILE = "resume.pt"
+Weights = Literal["ema", "raw"]
+
+
+class CheckpointError(Exception):
+    """A checkpoint that is missing, damaged, or does not fit what it is asked for."""
+
+
+class CheckpointInfo(BaseModel):
+    """What model.json says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: int = FORMAT_VERSION
+    name: str
+    config: ModelConfig
+    specs: tuple[PuzzleSpec, ...] = Field(min_length=1)
+    optimizer_steps: int = Field(ge=0)
+    trained_supervision_steps: int = Field(gt=0)
+    metrics: dict[str, float] = {}
+    versions: dict[str, str] = {}
+
+
+def weights_file(directory: Path, weights: Weights) -> Path:
+    """Where a checkpoint keeps its averaged or raw weights."""
+    return directory / f"{weights}.safetensors"
+
+
+def save_checkpoint(
+    directory: Path,
+    info: CheckpointInfo,
+    *,
+    ema: dict[str, Tensor],
+    raw: dict[str, Tensor],
+    resume: dict[str, Any] | None,
+) -> None:
+    """Write a new checkpoint directory. Raises: FileExistsError rather than replace one."""
+    if directory.exists():
+        raise FileExistsError(f"{directory} exists; a checkpoint is never overwritten")
+    aside = directory.with_name(f"{directory.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    save_file(_plain(ema), weights_file(aside, "ema"))
+    save_file(_plain(raw), weights_file(aside, "raw"))
+    if resume is not None:
+        torch.save(resume, aside / RESUME_FILE)
+    (aside / MODEL_FILE).write_text(info.model_dump_json(indent=1) + "\n")
+    aside.rename(directory)
+
+
+def read_info(directory: Path) -> CheckpointInfo:
+    """Read model.json. Raises: CheckpointError."""
+    path = directory / MODEL_FILE
+    try:
+        info = CheckpointInfo.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such file; is this a checkpoint directory?") from error
+    except ValidationError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    if info.format_version != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path}: format version {info.format_version}, expected {FORMAT_VERSION}"
+        )
+    return info
+
+
+def load_model(directory: Path, weights: Weights = "ema") -> TinyRecursiveModel:
+    """Rebuild the model of a checkpoint, on the CPU, in evaluation mode.
+
+    Raises: CheckpointError naming the file and every array that is missing, extra or misshapen.
+    """
+    info = read_info(directory)
+    trm = TinyRecursiveModel(info.config, info.specs)
+    load_weights(trm, weights_file(directory, weights))
+    return trm.eval()
+
+
+def load_weights(trm: TinyRecursiveModel, path: Path) -> None:
+    """Fill a model from a safetensors file. Raises: CheckpointError."""
+    try:
+        arrays = load_file(path)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such file") from error
+    except SafetensorError as error:
+        raise CheckpointError(f"{path}: damaged: {error}") from error
+    problems = mismatches(trm.state_dict(), arrays)
+    if problems:
+        raise CheckpointError(f"{path} does not fit model.json: {'; '.join(problems)}")
+    trm.load_state_dict(arrays)
+
+
+def mismatches(expected: dict[str, Tensor], found: dict[str, Tensor]) -> list[str]:
+    """Every array that is missing, unknown or of another shape, in words."""
+    problems = [f"{name} is missing" for name in expected.keys() - found.keys()]
+    problems += [f"{name} is unknown" for name in found.keys() - expected.keys()]
+    problems += [
+        f"{name} is {tuple(found[name].shape)}, expected {tuple(expected[name].shape)}"
+        for name in expected.keys() & found.keys()
+        if expected[name].shape != found[name].shape
+    ]
+    return sorted(problems)
+
+
+def load_resume(directory: Path) -> dict[str, Any]:
+    """The rest of a training run. Raises: CheckpointError."""
+    path = directory / RESUME_FILE
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such file; this run cannot be resumed") from error
+    except Exception as error:  # torch raises half a dozen types for a damaged file
+        raise CheckpointError(f"{path}: damaged: {error}") from error
+    return state
+
+
+def _plain(arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: array.detach().cpu().contiguous() for name, array in arrays.items()}

@@ -1,0 +1,42 @@
+"""The shape of a network: a closed, frozen value that rebuilds it."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Cell = Literal["mlp", "attention", "lattice"]
+Position = Literal["rope", "learned", "none"]
+
+
+class ModelConfig(BaseModel):
+    """Sizes of a Tiny Recursive Model. `latent_recursions` is the paper's n, `deep_recursions` its T.
+
+    `expansion`: inner width of a SwiGLU over the hidden size; the reference takes two thirds of it
+    and rounds up to 256, the lattice takes it as it is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cell: Cell
+    hidden_size: int = Field(gt=0)
+    blocks: int = Field(default=2, gt=0)
+    latent_recursions: int = Field(default=6, gt=0)
+    deep_recursions: int = Field(default=3, gt=0)
+    expansion: float = Field(default=4.0, gt=0)
+    heads: int = Field(default=8, gt=0)
+    position: Position = "none"
+    prefix_len: int = Field(default=0, ge=0)
+    tasks: int = Field(default=0, ge=0)
+    halt_from: Literal["mean", "first"] = "mean"  # what q reads: all of y, or its first position
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "ModelConfig":
+        if self.cell == "attention" and self.hidden_size % self.heads:
+            raise ValueError(f"hidden_size {self.hidden_size} is no multiple of heads {self.heads}")
+        if self.cell != "attention" and self.position == "rope":
+            raise ValueError(f"position 'rope' belongs to attention, not to cell {self.cell!r}")
+        if self.cell == "lattice" and (self.prefix_len or self.position != "none" or self.tasks):
+            raise ValueError("a lattice has no prefix, positions or tasks: it is equivariant")
+        if self.tasks and not self.prefix_len:
+            raise ValueError("task embeddings stand in the prefix: prefix_len must be at least 1")
+        return self

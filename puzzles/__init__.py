@@ -1,0 +1,1 @@
+"""What a puzzle is: encode, decode, check, verify, symmetries. Knows no network, no HTTP."""

@@ -1,0 +1,1 @@
+"""HTTP, scheduling, solving policy, metrics. Imports neither torch nor onnx."""

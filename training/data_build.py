@@ -1,0 +1,197 @@
+"""Put a Sudoku data set together: collect puzzles, keep the splits apart, write it."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rich.progress import Progress
+
+from puzzles.sudoku import SUDOKUS, Sudoku
+from training.dataset import DatasetError, DatasetInfo, PuzzleArrays, Split, write_dataset
+from training.sudoku_csv import HUB_DATASET, HUB_TEST, HUB_TRAIN, hub_file, read_csv
+from training.sudoku_generator import PuzzleStream
+
+log = logging.getLogger(__name__)
+
+_GENERATED_AT_ONCE = 64
+_COMPARED_AT_ONCE = 65_536
+
+
+@dataclass(frozen=True)
+class SudokuRequest:
+    """What `ponder data sudoku` was asked for. All puzzles of a data set have one size."""
+
+    sudoku: Sudoku
+    seed: int
+    csv: tuple[Path, ...] = ()  # training puzzles
+    test_csv: tuple[Path, ...] = ()
+    generate: int = 0
+    extra_givens: tuple[int, int] = (0, 0)
+    hub: bool = False
+    hub_dir: Path | None = None  # a local copy of the Hub's files, read in place of the Hub
+    validation: int = 0  # puzzles held out of training
+    test: int = 0  # further puzzles held out of training, into the test split
+
+
+@dataclass(frozen=True)
+class _Collected:
+    """Puzzles by their destination, each with one line of provenance per input."""
+
+    training: Split
+    test: Split
+    names: tuple[str, ...]
+    provenance: tuple[str, ...]
+
+
+def sudoku_of_size(size: int) -> Sudoku:
+    """The Sudoku with `size` symbols. Raises: DatasetError."""
+    for sudoku in SUDOKUS:
+        if sudoku.size == size:
+            return sudoku
+    known = ", ".join(str(sudoku.size) for sudoku in SUDOKUS)
+    raise DatasetError(f"size {size}: no such Sudoku; sizes are {known}")
+
+
+def parse_range(text: str) -> tuple[int, int]:
+    """Read `A-B` as (A, B). Raises: DatasetError."""
+    low, _, high = text.partition("-")
+    if not (low.isdecimal() and high.isdecimal() and int(low) <= int(high)):
+        raise DatasetError(f"{text!r} is no range: expected A-B with A ≤ B, as in 0-10")
+    return int(low), int(high)
+
+
+def build_sudoku(request: SudokuRequest, directory: Path, progress: Progress) -> DatasetInfo:
+    """Build the data set `directory` with the splits train, validation and test.
+
+    No two splits hold the same puzzle, symbols renamed included: what stands in a test file is
+    refused from training, and of equal training puzzles only the first is kept.
+    Raises: DatasetError for unreadable input, too few puzzles, or a directory that exists.
+    """
+    if directory.exists():
+        raise DatasetError(f"{directory}: exists already; choose another or remove it")
+    collected = _collect(request, progress)
+    keep, refused = _distinct(collected.training.puzzles, collected.test.puzzles, request.sudoku)
+    held_out = request.test + request.validation
+    if held_out >= len(keep):
+        message = f"{held_out} puzzles to hold out of {len(keep)} leave none for training"
+        raise DatasetError(message)
+    shuffled = np.random.default_rng(request.seed).permutation(keep)
+    test, validation, train = np.split(shuffled, [request.test, held_out])
+    splits = {
+        "train": _part(collected.training, np.sort(train)),
+        "validation": _part(collected.training, np.sort(validation)),
+        "test": _joined([collected.test, _part(collected.training, np.sort(test))]),
+    }
+    repeated = len(collected.training.puzzles) - len(keep) - refused
+    outcome = (
+        f"refused {refused} training puzzles that stand in the test split",
+        f"dropped {repeated} training puzzles that repeat another",
+    )
+    log.info("training puzzles compared", extra={"refused": refused, "repeated": repeated})
+    return write_dataset(
+        directory,
+        splits,
+        puzzle=request.sudoku.spec.name,
+        seed=request.seed,
+        sources=collected.names,
+        provenance=collected.provenance + outcome,
+    )
+
+
+def _collect(request: SudokuRequest, progress: Progress) -> _Collected:
+    training_files, test_files = list(request.csv), list(request.test_csv)
+    if request.hub:
+        training_files.append(hub_file(HUB_TRAIN, request.hub_dir))
+        test_files.append(hub_file(HUB_TEST, request.hub_dir))
+    names: dict[str, int] = {}
+    provenance = []
+    empty = _empty(request.sudoku)
+    destinations = []
+    for split, files in (("train", training_files), ("test", test_files)):
+        parts = [empty]
+        for path in files:
+            parts.append(read_csv(path, request.sudoku, names, progress))
+            provenance.append(f"{split}: {len(parts[-1].puzzles)} puzzles from {path.name}")
+        destinations.append(parts)
+    training, test = destinations
+    if request.hub:
+        provenance.append(f"{HUB_TRAIN} and {HUB_TEST} are those of {HUB_DATASET}")
+    if request.generate:
+        training.append(_generated(request, names, progress))
+        low, high = request.extra_givens
+        provenance.append(f"train: {request.generate} generated puzzles, {low}-{high} extra givens")
+    if len(training) == 1:
+        raise DatasetError("no training puzzles: name a CSV file, a number to generate or the Hub")
+    return _Collected(_joined(training), _joined(test), tuple(names), tuple(provenance))
+
+
+def _generated(request: SudokuRequest, names: dict[str, int], progress: Progress) -> Split:
+    task = progress.add_task(f"generating {request.sudoku.spec.name}", total=request.generate)
+    parts = []
+    with PuzzleStream(
+        request.sudoku,
+        seed=request.seed,
+        extra_givens=request.extra_givens,
+        chunk_size=_GENERATED_AT_ONCE,
+    ) as stream:
+        while stream.taken < request.generate:
+            parts.append(stream.take(min(_GENERATED_AT_ONCE, request.generate - stream.taken)))
+            progress.update(task, completed=stream.taken)
+    puzzles = PuzzleArrays.concatenate(parts)
+    source = names.setdefault("generated", len(names))
+    return Split(puzzles, np.full(len(puzzles), source, np.uint8))
+
+
+def normal_forms(questions: npt.NDArray[np.uint8], *, symbols: int) -> npt.NDArray[np.uint8]:
+    """Rename symbols by first appearance, so that renamed copies of a puzzle become equal.
+
+    questions: (N, S) uint8, 0 = empty, 1..symbols -> the same shape and range.
+    """
+    count, cells = questions.shape
+    first = np.full((count, symbols + 1), cells)  # where each symbol stands first
+    rows = np.arange(count)
+    for cell in reversed(range(cells)):
+        first[rows, questions[:, cell]] = cell
+    first[:, 0] = -1  # empty stays 0
+    renamed = np.argsort(np.argsort(first, axis=1, kind="stable"), axis=1).astype(np.uint8)
+    return np.take_along_axis(renamed, questions.astype(np.intp), axis=1)
+
+
+def _distinct(
+    training: PuzzleArrays, test: PuzzleArrays, sudoku: Sudoku
+) -> tuple[npt.NDArray[np.int64], int]:
+    """Indices of the training puzzles to keep, and how many stand in the test split."""
+    in_test = set(_keys(test, sudoku))
+    keep, refused = [], 0
+    kept: set[bytes] = set()
+    for index, key in enumerate(_keys(training, sudoku)):
+        if key in in_test:
+            refused += 1
+        elif key not in kept:
+            kept.add(key)
+            keep.append(index)
+    return np.array(keep, np.int64), refused
+
+
+def _keys(puzzles: PuzzleArrays, sudoku: Sudoku) -> Iterator[bytes]:
+    for start in range(0, len(puzzles), _COMPARED_AT_ONCE):
+        questions = puzzles.questions[start : start + _COMPARED_AT_ONCE]
+        for form in normal_forms(questions, symbols=sudoku.size):
+            yield form.tobytes()
+
+
+def _empty(sudoku: Sudoku) -> Split:
+    cells = np.zeros((0, sudoku.spec.seq_len), np.uint8)
+    return Split(PuzzleArrays(cells, cells, np.zeros(0, np.int32)), np.zeros(0, np.uint8))
+
+
+def _part(split: Split, index: npt.NDArray[np.int64]) -> Split:
+    return Split(split.puzzles[index], split.sources[index])
+
+
+def _joined(parts: list[Split]) -> Split:
+    puzzles = PuzzleArrays.concatenate([part.puzzles for part in parts])
+    return Split(puzzles, np.concatenate([part.sources for part in parts]))

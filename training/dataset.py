@@ -1,0 +1,193 @@
+"""The data set on disk: a directory of memory-mapped arrays and `dataset.json`, written last."""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+FORMAT_VERSION = 1
+DATASET_FILE = "dataset.json"
+ARRAYS = ("questions", "answers", "ratings", "sources")
+
+
+class DatasetError(Exception):
+    """A data set that cannot be read or written: missing, damaged, empty, or another puzzle's."""
+
+
+@dataclass(frozen=True)
+class PuzzleArrays:
+    """Puzzles in memory: (N, S) uint8 cells, 0 = empty, and what a classical solver needs."""
+
+    questions: npt.NDArray[np.uint8]  # (N, S)
+    answers: npt.NDArray[np.uint8]  # (N, S)
+    ratings: npt.NDArray[np.int32]  # (N,) guesses of a backtracking solver; 0 = singles only
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["PuzzleArrays"]) -> "PuzzleArrays":
+        """One behind the other; at least one part."""
+        return cls(
+            np.concatenate([part.questions for part in parts]),
+            np.concatenate([part.answers for part in parts]),
+            np.concatenate([part.ratings for part in parts]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.questions)
+
+    def __getitem__(self, index: slice | npt.NDArray[np.bool_ | np.int64]) -> "PuzzleArrays":
+        return PuzzleArrays(self.questions[index], self.answers[index], self.ratings[index])
+
+
+@dataclass(frozen=True)
+class Split:
+    """The puzzles of one split, and for each the index of its source in `DatasetInfo.sources`."""
+
+    puzzles: PuzzleArrays
+    sources: npt.NDArray[np.uint8]  # (N,)
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SplitInfo(_Frozen):
+    """How many puzzles a split has, and the sha256 of each of its array files."""
+
+    count: int = Field(ge=0)
+    sha256: dict[str, str]
+
+
+class DatasetInfo(_Frozen):
+    """What `dataset.json` says."""
+
+    format_version: int = FORMAT_VERSION
+    puzzle: str  # PuzzleSpec.name
+    seed: int
+    sources: tuple[str, ...] = Field(max_length=256)
+    provenance: tuple[str, ...]  # one line per input: what it was, how many puzzles it gave
+    splits: dict[str, SplitInfo]
+
+    @classmethod
+    def read(cls, directory: Path) -> "DatasetInfo":
+        """Raises: DatasetError naming the file and what is wrong with it."""
+        path = directory / DATASET_FILE
+        if not path.is_file():
+            raise DatasetError(f"{path}: no such file; build a data set with `ponder data`")
+        try:
+            info = cls.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise DatasetError(f"{path}: {error}") from error
+        if info.format_version != FORMAT_VERSION:
+            found = f"format version {info.format_version}"
+            raise DatasetError(f"{path}: {found}, expected {FORMAT_VERSION}")
+        return info
+
+
+@final
+@dataclass(frozen=True)
+class PuzzleSet:
+    """One split of a data set, its arrays memory-mapped and read-only."""
+
+    info: DatasetInfo
+    questions: npt.NDArray[np.uint8]  # (N, S)
+    answers: npt.NDArray[np.uint8]  # (N, S)
+    ratings: npt.NDArray[np.int32]  # (N,)
+    sources: npt.NDArray[np.uint8]  # (N,) index into info.sources
+
+    def __len__(self) -> int:
+        return len(self.questions)
+
+    @classmethod
+    def open(cls, directory: Path, split: str, *, puzzle: str | None = None) -> "PuzzleSet":
+        """Map one split after checking every array against its sha256.
+
+        Raises: DatasetError if anything is missing or damaged, if the split is empty, or if the
+        data set is not of `puzzle` (a `PuzzleSpec.name`).
+        """
+        info = DatasetInfo.read(directory)
+        if puzzle is not None and info.puzzle != puzzle:
+            raise DatasetError(f"{directory}: holds {info.puzzle}, expected {puzzle}")
+        if split not in info.splits:
+            known = ", ".join(info.splits)
+            raise DatasetError(f"{directory}: no split {split!r}; splits are {known}")
+        if info.splits[split].count == 0:
+            raise DatasetError(f"{directory}: split {split!r} is empty")
+        arrays = {name: _map_array(directory, split, name, info.splits[split]) for name in ARRAYS}
+        return cls(info, **arrays)
+
+
+def write_dataset(
+    directory: Path,
+    splits: Mapping[str, Split],
+    *,
+    puzzle: str,
+    seed: int,
+    sources: Sequence[str],
+    provenance: Sequence[str],
+) -> DatasetInfo:
+    """Write a data set aside, `dataset.json` last, then rename it to `directory`.
+
+    Raises: DatasetError if `directory` exists already.
+    """
+    if directory.exists():
+        raise DatasetError(f"{directory}: exists already; choose another or remove it")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    try:
+        info = DatasetInfo(
+            puzzle=puzzle,
+            seed=seed,
+            sources=tuple(sources),
+            provenance=tuple(provenance),
+            splits={name: _write_split(aside, name, split) for name, split in splits.items()},
+        )
+        (aside / DATASET_FILE).write_text(info.model_dump_json(indent=1) + "\n")
+        aside.chmod(0o755)  # mkdtemp makes it private
+        aside.rename(directory)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    return info
+
+
+def _array_path(directory: Path, split: str, name: str) -> Path:
+    return directory / f"{split}_{name}.npy"
+
+
+def _write_split(directory: Path, name: str, split: Split) -> SplitInfo:
+    arrays = {
+        "questions": split.puzzles.questions.astype(np.uint8, copy=False),
+        "answers": split.puzzles.answers.astype(np.uint8, copy=False),
+        "ratings": split.puzzles.ratings.astype(np.int32, copy=False),
+        "sources": split.sources.astype(np.uint8, copy=False),
+    }
+    hashes = {}
+    for array_name, array in arrays.items():
+        path = _array_path(directory, name, array_name)
+        np.save(path, array, allow_pickle=False)
+        hashes[array_name] = _sha256(path)
+    return SplitInfo(count=len(split.puzzles), sha256=hashes)
+
+
+def _map_array(directory: Path, split: str, name: str, info: SplitInfo) -> npt.NDArray[np.uint8]:
+    path = _array_path(directory, split, name)
+    if not path.is_file():
+        raise DatasetError(f"{path}: {DATASET_FILE} names it, but there is no such file")
+    if _sha256(path) != info.sha256.get(name):
+        raise DatasetError(f"{path}: damaged: its sha256 is not the one in {DATASET_FILE}")
+    array: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+    if len(array) != info.count:
+        raise DatasetError(f"{path}: {len(array)} puzzles, but {DATASET_FILE} says {info.count}")
+    return array
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

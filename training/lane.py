@@ -1,0 +1,96 @@
+"""A lane of a run: one puzzle's rolling batch, its sums since the last log line, its monitor."""
+
+from typing import final
+
+import torch
+from torch import Tensor
+
+from model.trm import TinyRecursiveModel
+from puzzles.registry import by_name
+from training.augment import SudokuAugment
+from training.dataset import PuzzleSet
+from training.losses import StepLoss
+from training.monitor import Monitor
+from training.pool import Pool
+from training.recipe import Lane, Recipe
+from training.rolling_batch import Halted, RollingBatch
+
+
+@final
+class TrainingLane:
+    """Built from the recipe's lane; all randomness comes from its own generator."""
+
+    def __init__(
+        self,
+        trm: TinyRecursiveModel,
+        recipe: Recipe,
+        lane: Lane,
+        *,
+        seed: int,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        kind = by_name(lane.puzzle)
+        self.name = lane.puzzle
+        self.share = lane.share
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.batch = RollingBatch(
+            trm,
+            Pool(kind, lane, seed=seed, device=device),
+            batch_size=lane.batch_size,
+            seq_len=kind.spec.seq_len,
+            halting=recipe.halting,
+            augment=SudokuAugment(kind.spec) if lane.augment else None,
+            dtype=dtype,
+            generator=self.generator,
+        )
+        self.monitor = None
+        if lane.validation is not None:
+            puzzles = PuzzleSet.open(lane.validation, "validation", puzzle=lane.puzzle)
+            self.monitor = Monitor(
+                kind, puzzles, count=recipe.validation_puzzles, device=device
+            )
+        self._sums = torch.zeros(6, dtype=torch.float64, device=device)
+
+    def count(self, loss: StepLoss, halted: Halted) -> None:
+        """Add one optimizer step to the sums; stays on the device."""
+        self._sums += torch.stack(
+            [
+                torch.ones((), device=self._sums.device),
+                loss.answer.detach(),
+                loss.halt.detach(),
+                halted.rows,
+                halted.exact,
+                halted.steps,
+            ]
+        ).double()
+
+    def drain(self) -> dict[str, float]:
+        """Means since the last call, named by puzzle; empty if the lane had no step since."""
+        steps, answer, halt, rows, exact, supervision_steps = self._sums.tolist()
+        self._sums.zero_()
+        if not steps:
+            return {}
+        values = {"loss_answer": answer / steps, "loss_halt": halt / steps}
+        if rows:
+            values["halted_exact"] = exact / rows
+            values["halted_supervision_steps"] = supervision_steps / rows
+        return {f"{self.name}/{name}": value for name, value in values.items()}
+
+    def state_dict(self) -> dict[str, Tensor | dict[str, Tensor]]:
+        """Everything the next step of this lane depends on."""
+        return {
+            "batch": self.batch.state_dict(),
+            "generator": self.generator.get_state(),
+            "sums": self._sums,
+        }
+
+    def load_state_dict(self, state: dict[str, Tensor | dict[str, Tensor]]) -> None:
+        """Inverse of `state_dict`."""
+        batch, generator, sums = state["batch"], state["generator"], state["sums"]
+        assert isinstance(batch, dict)
+        assert isinstance(generator, Tensor)
+        assert isinstance(sums, Tensor)
+        self.batch.load_state_dict(batch)
+        self.generator.set_state(generator)
+        self._sums.copy_(sums)

@@ -1,0 +1,62 @@
+"""The validation monitor: exact accuracy of the averaged weights on puzzles kept out of training."""
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from model.trm import Carry, TinyRecursiveModel
+from puzzles.kind import PuzzleKind
+from training.dataset import PuzzleSet
+
+BATCH_ROWS = 128
+
+
+@dataclass(frozen=True)
+class Validation:
+    """exact: share of puzzles whose every cell is right after the last step; q_error: Brier."""
+
+    exact: float
+    q_error: float
+
+
+@final
+class Monitor:
+    """A fixed sample of one validation split, solved with plain starts."""
+
+    def __init__(
+        self, kind: PuzzleKind, puzzles: PuzzleSet, *, count: int, device: torch.device
+    ) -> None:
+        count = min(count, len(puzzles))
+        self._tokens = torch.from_numpy(kind.encode_flat(puzzles.questions[:count])).to(device)
+        self._labels = torch.from_numpy(kind.encode_flat(puzzles.answers[:count])).to(device)
+
+    @torch.inference_mode()
+    def measure(
+        self, trm: TinyRecursiveModel, supervision_steps: int, dtype: torch.dtype
+    ) -> Validation:
+        """Run every puzzle for exactly `supervision_steps`."""
+        exact, q_error, rows = 0.0, 0.0, len(self._tokens)
+        for begin in range(0, rows, BATCH_ROWS):
+            tokens = self._tokens[begin : begin + BATCH_ROWS]
+            right, q_halt = _solve(trm, tokens, self._labels[begin : begin + BATCH_ROWS],
+                                   supervision_steps, dtype)
+            exact += right.sum().item()
+            q_error += (q_halt.sigmoid() - right.float()).square().sum().item()
+        return Validation(exact / rows, q_error / rows)
+
+
+def _solve(
+    trm: TinyRecursiveModel,
+    tokens: Tensor,
+    labels: Tensor,
+    supervision_steps: int,
+    dtype: torch.dtype,
+) -> tuple[Tensor, Tensor]:
+    noise = torch.zeros(len(tokens), trm.state_len(tokens.shape[1]), device=tokens.device)
+    carry: Carry = trm.start(noise, dtype)
+    for _ in range(supervision_steps):
+        output = trm(tokens, carry)
+        carry = output.carry
+    return (output.logits.argmax(-1) == labels).all(-1), output.q_halt

@@ -1,0 +1,157 @@
+"""A recipe: everything that decides a training run, from one TOML file, frozen and closed."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from model.config import ModelConfig
+
+LossName = Literal["stablemax", "softmax"]
+OptimizerName = Literal["adamw", "adam_atan2", "muon"]
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be read, or says something it must not."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(_Frozen):
+    """Where puzzles come from: a data set directory, or a stream of fresh ones."""
+
+    path: Path | None = None
+    split: str = "train"
+    generate: bool = False
+    extra_givens: tuple[int, int] = (0, 0)
+    pool: int = Field(default=16_384, gt=0)  # generated puzzles held at once
+    refresh_every: int = Field(default=100, gt=0)  # optimizer steps between fresh chunks
+    weight: float = Field(default=1.0, gt=0)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Source":
+        if (self.path is None) != self.generate:
+            raise ValueError("a source has either path = DIRECTORY or generate = true")
+        return self
+
+
+class Lane(_Frozen):
+    """A rolling batch of one puzzle size, and the share of optimizer steps that it gets."""
+
+    puzzle: str
+    batch_size: int = Field(default=64, gt=0)
+    share: float = Field(default=1.0, gt=0)
+    augment: bool = False
+    sources: tuple[Source, ...] = Field(min_length=1)
+    validation: Path | None = None
+
+
+class Loss(_Frozen):
+    """Answer loss plus `q_weight` times the halting loss."""
+
+    name: LossName = "stablemax"
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    q_weight: float = Field(default=0.5, ge=0)
+
+    @model_validator(mode="after")
+    def _smoothing_needs_softmax(self) -> "Loss":
+        if self.label_smoothing and self.name != "softmax":
+            raise ValueError("label_smoothing needs name = 'softmax'")
+        return self
+
+
+class Optimizer(_Frozen):
+    """`muon` takes the matrices of the blocks with `muon_lr`; AdamW takes the rest."""
+
+    name: OptimizerName = "adamw"
+    lr: float = Field(default=1e-4, gt=0)
+    muon_lr: float = Field(default=0.02, gt=0)
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = Field(default=1.0, ge=0)
+    clip: float | None = Field(default=1.0, gt=0)
+
+
+class Schedule(_Frozen):
+    """Learning rate over optimizer steps: linear warm-up, then constant or cosine."""
+
+    name: Literal["constant", "cosine"] = "constant"
+    warmup: int = Field(default=2000, ge=0)
+    minimum: float = Field(default=0.0, ge=0, le=1)  # share of lr at the end of the cosine
+
+
+class Halting(_Frozen):
+    """When a row leaves the rolling batch, and where its successor starts."""
+
+    max_supervision_steps: int = Field(default=16, gt=0)
+    exploration: float = Field(default=0.1, ge=0, le=1)
+    noise_share: float = Field(default=0.0, ge=0, le=1)  # rows that start from noise
+    noise_scale: float = Field(default=0.5, ge=0)
+
+
+class Recipe(_Frozen):
+    """A whole run."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    seed: int = 0
+    optimizer_steps: int = Field(gt=0)
+    model: ModelConfig
+    lanes: tuple[Lane, ...] = Field(min_length=1)
+    loss: Loss = Loss()
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    halting: Halting = Halting()
+    ema_rate: float = Field(default=0.999, ge=0, lt=1)
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    compile: bool = True
+    log_every: int = Field(default=50, gt=0)
+    save_every: int = Field(default=1000, gt=0)
+    validate_every: int = Field(default=2000, gt=0)
+    validation_puzzles: int = Field(default=512, gt=0)
+
+
+def read_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
+    """Read a TOML recipe; each override is `key.sub=value`, its value in TOML notation.
+
+    Raises: RecipeError with file, key and what was expected.
+    """
+    try:
+        raw = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise RecipeError(f"{path}: no such recipe") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: not valid TOML: {error}") from error
+    for override in overrides:
+        _apply(raw, override)
+    try:
+        return Recipe.model_validate(raw)
+    except ValidationError as error:
+        lines = [
+            f"{path}: {'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}"
+            for e in error.errors()
+        ]
+        raise RecipeError("\n".join(lines)) from error
+
+
+def _apply(raw: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator:
+        raise RecipeError(f"--set {override}: expected key.sub=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word is a string
+    *parents, last = key.strip().split(".")
+    node: Any = raw
+    for parent in parents:
+        if isinstance(node, list) and parent.isdigit() and int(parent) < len(node):
+            node = node[int(parent)]
+        elif isinstance(node, dict):
+            node = node.setdefault(parent, {})
+        else:
+            raise RecipeError(f"--set {override}: there is no {parent!r} to set a part of")
+    if not isinstance(node, dict):
+        raise RecipeError(f"--set {override}: there is no {key!r} to set")
+    node[last] = value

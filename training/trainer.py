@@ -1,0 +1,223 @@
+"""One training run: roll the batches, update, average, log, validate, save; resumable."""
+
+import logging
+import math
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from model.checkpoint import (
+    CheckpointInfo,
+    load_resume,
+    load_weights,
+    read_info,
+    save_checkpoint,
+    weights_file,
+)
+from model.trm import Carry, StepOutput, TinyRecursiveModel
+from puzzles.registry import by_name
+from training.lane import TrainingLane
+from training.losses import StepLoss, step_loss
+from training.optimizers import OptimizerGroup, learning_rate_share
+from training.recipe import Recipe
+from training.run_log import RunLog
+from training.run_state import checkpoint_path, prune, write_recipe
+
+log = logging.getLogger(__name__)
+
+
+class TrainingDivergedError(RuntimeError):
+    """The loss is no finite number any more; the last good checkpoint stands."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is known after a logged optimizer step."""
+
+    optimizer_step: int
+    values: dict[str, float]
+
+
+@final
+class Trainer:
+    """Owns the model, its average, the optimizers and the lanes of one run."""
+
+    def __init__(self, recipe: Recipe, run: Path, *, device: torch.device) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe = recipe
+        self.run_directory = run
+        self.device = device
+        self.dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+        specs = tuple(by_name(lane.puzzle).spec for lane in recipe.lanes)
+        self.trm = TinyRecursiveModel(recipe.model, specs).to(device)
+        self.ema = AveragedModel(
+            self.trm, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_rate)
+        ).eval()
+        self._optimizers = OptimizerGroup(self.trm, recipe.optimizer)
+        self._lanes = [
+            TrainingLane(
+                self.trm, recipe, lane, seed=recipe.seed + 1000 * i, dtype=self.dtype, device=device
+            )
+            for i, lane in enumerate(recipe.lanes)
+        ]
+        self._shares = np.array([lane.share for lane in recipe.lanes])
+        self._shares /= self._shares.sum()
+        self._forward = torch.compile(self._loss_of, dynamic=False) if recipe.compile else self._loss_of
+        self.optimizer_step = 0
+        self._metrics: dict[str, float] = {}
+        write_recipe(run, recipe)
+
+    def _loss_of(
+        self, tokens: Tensor, labels: Tensor, y: Tensor, z: Tensor
+    ) -> tuple[StepOutput, StepLoss]:
+        output = self.trm(tokens, Carry(y, z))
+        return output, step_loss(output, labels, self.recipe.loss)
+
+    def train(
+        self, on_progress: Callable[[Progress], None], stop: Callable[[], bool]
+    ) -> None:
+        """Go on to the recipe's last optimizer step, or until `stop()`; saves at the end.
+
+        Raises: TrainingDivergedError.
+        """
+        run_log = RunLog(self.run_directory)
+        try:
+            self._loop(run_log, on_progress, stop)
+        finally:
+            run_log.close()
+
+    def _loop(
+        self, run_log: RunLog, on_progress: Callable[[Progress], None], stop: Callable[[], bool]
+    ) -> None:
+        recipe, total = self.recipe, self.recipe.optimizer_steps
+        since, began = self.optimizer_step, time.monotonic()
+        while self.optimizer_step < total and not stop():
+            self._update()
+            at = self.optimizer_step
+            if at % recipe.log_every == 0 or at == total:
+                seconds = time.monotonic() - began
+                values = self._logged((at - since) / seconds)
+                since, began = at, time.monotonic()
+                run_log.write(at, values)
+                on_progress(Progress(at, values))
+            if at % recipe.validate_every == 0 or at == total:
+                self._metrics = self.validate()
+                run_log.write(at, self._metrics)
+                on_progress(Progress(at, self._metrics))
+            if at % recipe.save_every == 0 and at < total:
+                self.save()
+        self.save()
+
+    def _update(self) -> None:
+        """One optimizer step on one lane."""
+        lane = self._lanes[self._draw_lane()]
+        batch = lane.batch
+        batch.pool.refresh(self.optimizer_step)
+        batch.refill()
+        output, loss = self._forward(batch.tokens, batch.labels, batch.carry.y, batch.carry.z)
+        loss.total.backward()
+        self._optimizers.step(
+            learning_rate_share(
+                self.optimizer_step,
+                schedule=self.recipe.schedule,
+                total=self.recipe.optimizer_steps,
+            )
+        )
+        self.ema.update_parameters(self.trm)
+        lane.count(loss, batch.settle(output, loss.exact))
+        self.optimizer_step += 1
+
+    def _draw_lane(self) -> int:
+        """Drawn from seed and step alone, so that a resumed run draws the same."""
+        rng = np.random.default_rng((self.recipe.seed, self.optimizer_step))
+        return int(rng.choice(len(self._lanes), p=self._shares))
+
+    def _logged(self, steps_per_second: float) -> dict[str, float]:
+        share = learning_rate_share(
+            self.optimizer_step, schedule=self.recipe.schedule, total=self.recipe.optimizer_steps
+        )
+        values = {"optimizer_steps_per_second": steps_per_second, "learning_rate_share": share}
+        for lane in self._lanes:
+            values |= lane.drain()
+        bad = [name for name, value in values.items() if not math.isfinite(value)]
+        if bad:
+            raise TrainingDivergedError(
+                f"optimizer step {self.optimizer_step}: {', '.join(bad)} is not finite; "
+                f"the last good checkpoint in {self.run_directory} stands. "
+                "A lower learning rate, more warm-up or clipping usually helps."
+            )
+        return values
+
+    def validate(self) -> dict[str, float]:
+        """Exact accuracy of the averaged weights, per lane that has a validation set."""
+        metrics = {}
+        for lane in self._lanes:
+            if lane.monitor is not None:
+                found = lane.monitor.measure(
+                    self.averaged, self.recipe.halting.max_supervision_steps, self.dtype
+                )
+                metrics[f"{lane.name}/validation_exact"] = found.exact
+                metrics[f"{lane.name}/validation_q_error"] = found.q_error
+        return metrics
+
+    @property
+    def averaged(self) -> TinyRecursiveModel:
+        """The model with the averaged weights."""
+        module = self.ema.module
+        assert isinstance(module, TinyRecursiveModel)
+        return module
+
+    def save(self) -> Path:
+        """Write a checkpoint of this moment, unless it is there; delete old ones."""
+        directory = checkpoint_path(self.run_directory, self.optimizer_step)
+        if not directory.exists():
+            info = CheckpointInfo(
+                name=self.recipe.name,
+                config=self.recipe.model,
+                specs=self.trm.specs,
+                optimizer_steps=self.optimizer_step,
+                trained_supervision_steps=self.recipe.halting.max_supervision_steps,
+                metrics=self._metrics,
+                versions={"torch": torch.__version__, "python": platform.python_version()},
+            )
+            resume = {
+                "optimizers": self._optimizers.state_dict(),
+                "averaged": self.ema.n_averaged,
+                "lanes": [lane.state_dict() for lane in self._lanes],
+            }
+            save_checkpoint(
+                directory,
+                info,
+                ema=self.averaged.state_dict(),
+                raw=self.trm.state_dict(),
+                resume=resume,
+            )
+            log.info("checkpoint saved", extra={"path": str(directory)})
+        watched = [lane.name for lane in self._lanes if lane.monitor is not None]
+        prune(self.run_directory, f"{watched[0]}/validation_exact" if watched else None)
+        return directory
+
+    def resume(self, checkpoint: Path) -> None:
+        """Go on from a checkpoint of this run as if it had never stopped.
+
+        Raises: CheckpointError if it is damaged or of another shape.
+        """
+        info = read_info(checkpoint)
+        load_weights(self.trm, weights_file(checkpoint, "raw"))
+        load_weights(self.averaged, weights_file(checkpoint, "ema"))
+        state = load_resume(checkpoint)
+        self._optimizers.load_state_dict(state["optimizers"])
+        self.ema.n_averaged.copy_(state["averaged"])
+        for lane, saved in zip(self._lanes, state["lanes"], strict=True):
+            lane.load_state_dict(saved)
+            lane.batch.pool.restore(info.optimizer_steps)
+        self.optimizer_step = info.optimizer_steps
+        self._metrics = info.metrics
