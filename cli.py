@@ -83,6 +83,7 @@ def data_sudoku(
     from training.data_build import SudokuRequest, build_sudoku, parse_range, sudoku_of_size
     from training.data_summary import summary_table
     from training.dataset import DatasetError
+    from training.sudoku_generator import GeneratorError
 
     try:
         request = SudokuRequest(
@@ -100,10 +101,50 @@ def data_sudoku(
         with Progress(console=errors) as progress:
             info = build_sudoku(request, out, progress)
         console.print(summary_table(out, info))
-    except (DatasetError, ValueError) as error:
+    except (DatasetError, GeneratorError) as error:
         raise _failure(error) from error
     for line in info.provenance:
         console.print(line, highlight=False)
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint, or run directory (its newest).")],
+    out: Annotated[Path, typer.Option(help="Bundle directory to write.")],
+    name: Annotated[str | None, typer.Option(help="Name in the manifest [the model's].")] = None,
+    noise_scale: Annotated[
+        float, typer.Option(min=0, help="Start noise of a lattice's restarts.")
+    ] = 0.5,
+    accuracy: Annotated[
+        Path | None, typer.Option(help="JSON list of measured figures for the manifest.")
+    ] = None,
+) -> None:
+    """Export a checkpoint to a bundle: ONNX step graphs, checked against PyTorch, and a manifest."""
+    from export.bundle import export_bundle
+    from export.errors import ExportError
+    from export.record import read_accuracy
+    from model.checkpoint import CheckpointError
+    from training.run_state import resolve_checkpoint
+
+    try:
+        manifest = export_bundle(
+            resolve_checkpoint(checkpoint),
+            out,
+            name=name,
+            noise_scale=noise_scale,
+            accuracy=read_accuracy(accuracy) if accuracy else (),
+        )
+    except (ExportError, CheckpointError) as error:
+        raise _failure(error) from error
+    for graph in manifest.graphs:
+        parity = graph.parity
+        console.print(
+            f"{graph.file}: {parity.same_answers}/{parity.puzzles} same answers, "
+            f"{parity.same_steps}/{parity.puzzles} same steps, q_halt within "
+            f"{parity.largest_q_halt_difference:.1e}",
+            highlight=False,
+        )
+    console.print(f"bundle: {out}")
 
 
 def _failure(error: Exception) -> typer.Exit:

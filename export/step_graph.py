@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from export.contract import BATCH, PREVIOUS_BATCH, check_contract, step_inputs, step_outputs
 from export.contract import Tensor as ContractTensor
+from export.errors import ExportError
 from model.trm import Carry, TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
 
@@ -40,8 +41,11 @@ class StepModule(nn.Module):
         fresh = (source < 0).unsqueeze(-1).unsqueeze(-1)
         row = source.clamp(min=0)
         start = self.trm.start(noise)
-        carry = Carry(torch.where(fresh, start.y, y[row]), torch.where(fresh, start.z, z[row]))
-        output = self.trm(tokens, carry, task)
+        carry = Carry(
+            torch.where(fresh, start.y, y.index_select(0, row)),
+            torch.where(fresh, start.z, z.index_select(0, row)),
+        )
+        output = self.trm(tokens.to(torch.int64), carry, task)  # ONNX gathers by int64 only
         answer = output.logits.argmax(-1).to(torch.int32)
         return output.carry.y, output.carry.z, answer, output.q_halt
 
@@ -58,7 +62,7 @@ class StepModule(nn.Module):
 def write_step_graph(trm: TinyRecursiveModel, spec: PuzzleSpec, path: Path) -> None:
     """Trace, simplify, check and write the step graph of one puzzle size.
 
-    Raises: ContractError if the result is not what `export.contract` promises.
+    Raises: ExportError; ContractError if the result is not what `export.contract` promises.
     """
     state_len, hidden_size = trm.state_len(spec.seq_len), trm.config.hidden_size
     inputs = step_inputs(spec, state_len, hidden_size)
@@ -74,7 +78,8 @@ def write_step_graph(trm: TinyRecursiveModel, spec: PuzzleSpec, path: Path) -> N
             verbose=False,
             dynamic_shapes=_dynamic_axes(inputs),
         )
-    assert program is not None
+    if program is None:
+        raise ExportError(f"torch made no graph of {spec.name}")
     # Folding has transposed each weight once per use; metadata holds this machine's paths.
     tidy = Sequential(DeduplicateInitializersPass(ANY_SIZE), ClearMetadataAndDocStringPass())
     tidy(program.model)

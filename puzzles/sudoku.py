@@ -71,19 +71,21 @@ class Sudoku(PuzzleKind):
         return self._parse_line(raw) if isinstance(raw, str) else self._parse_rows(raw)
 
     def _parse_line(self, line: str) -> Grid:
-        text = line.strip().upper().replace("0", ".")
+        text = line.strip()
         if len(text) != self.size**2:
             message = f"{len(text)} characters, expected {self.size**2}"
             raise InvalidGridError(CellProblem(message))
         known = ALPHABET[: self.size + 1]
+        symbols = {"0": 0} | {character: symbol for symbol, character in enumerate(known)}
         problems = [
             self._problem(i, f"{character!r} is not one of {known}")
             for i, character in enumerate(text)
-            if character not in known
+            if character.upper() not in symbols
         ]
         if problems:
             raise InvalidGridError(*problems)
-        return np.array([known.index(c) for c in text], np.uint8).reshape(self.size, self.size)
+        cells = [symbols[character.upper()] for character in text]
+        return np.array(cells, np.uint8).reshape(self.size, self.size)
 
     def _parse_rows(self, rows: list[list[int]]) -> Grid:
         problems = []

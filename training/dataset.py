@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +23,15 @@ class DatasetError(Exception):
 
 @dataclass(frozen=True)
 class PuzzleArrays:
-    """Puzzles in memory: (N, S) uint8 cells, 0 = empty, and what a classical solver needs."""
+    """Puzzles in memory; a cell is 0 where empty.
+
+    Ratings of different sources are those of different solvers: ours (naked and hidden singles)
+    needs about twice the guesses that Sudoku-Extreme states.
+    """
 
     questions: npt.NDArray[np.uint8]  # (N, S)
     answers: npt.NDArray[np.uint8]  # (N, S)
-    ratings: npt.NDArray[np.int32]  # (N,) guesses of a backtracking solver; 0 = singles only
+    ratings: npt.NDArray[np.int32]  # (N,) guesses of a backtracking solver; 0 = none needed
 
     @classmethod
     def concatenate(cls, parts: Sequence["PuzzleArrays"]) -> "PuzzleArrays":
@@ -119,8 +123,10 @@ class PuzzleSet:
             raise DatasetError(f"{directory}: no split {split!r}; splits are {known}")
         if info.splits[split].count == 0:
             raise DatasetError(f"{directory}: split {split!r} is empty")
-        arrays = {name: _map_array(directory, split, name, info.splits[split]) for name in ARRAYS}
-        return cls(info, **arrays)
+        questions, answers, ratings, sources = (
+            _map_array(directory, split, name, info.splits[split]) for name in ARRAYS
+        )
+        return cls(info, questions, answers, ratings, sources)
 
 
 def write_dataset(
@@ -162,7 +168,7 @@ def _array_path(directory: Path, split: str, name: str) -> Path:
 
 
 def _write_split(directory: Path, name: str, split: Split) -> SplitInfo:
-    arrays = {
+    arrays: dict[str, npt.NDArray[Any]] = {
         "questions": split.puzzles.questions.astype(np.uint8, copy=False),
         "answers": split.puzzles.answers.astype(np.uint8, copy=False),
         "ratings": split.puzzles.ratings.astype(np.int32, copy=False),
@@ -176,13 +182,13 @@ def _write_split(directory: Path, name: str, split: Split) -> SplitInfo:
     return SplitInfo(count=len(split.puzzles), sha256=hashes)
 
 
-def _map_array(directory: Path, split: str, name: str, info: SplitInfo) -> npt.NDArray[np.uint8]:
+def _map_array(directory: Path, split: str, name: str, info: SplitInfo) -> npt.NDArray[Any]:
     path = _array_path(directory, split, name)
     if not path.is_file():
         raise DatasetError(f"{path}: {DATASET_FILE} names it, but there is no such file")
     if _sha256(path) != info.sha256.get(name):
         raise DatasetError(f"{path}: damaged: its sha256 is not the one in {DATASET_FILE}")
-    array: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+    array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     if len(array) != info.count:
         raise DatasetError(f"{path}: {len(array)} puzzles, but {DATASET_FILE} says {info.count}")
     return array

@@ -18,13 +18,17 @@ _DIG_BUDGET = {4: 1_000_000, 6: 1_000_000, 9: 1_000_000, 16: 300}
 _RATING_LIMIT = 100_000
 
 
+class GeneratorError(ValueError):
+    """A size that cannot be generated, or a range of extra givens that is none."""
+
+
 def sudoku_of(puzzle: str | Sudoku) -> Sudoku:
-    """The Sudoku named like a `PuzzleSpec.name`. Raises: ValueError."""
+    """The Sudoku named like a `PuzzleSpec.name`. Raises: GeneratorError."""
     if isinstance(puzzle, Sudoku):
         return puzzle
     by_name = {sudoku.spec.name: sudoku for sudoku in SUDOKUS}
     if puzzle not in by_name:
-        raise ValueError(f"cannot generate {puzzle!r}; sizes are {', '.join(by_name)}")
+        raise GeneratorError(f"cannot generate {puzzle!r}; sizes are {', '.join(by_name)}")
     return by_name[puzzle]
 
 
@@ -39,16 +43,18 @@ def generate_chunk(
     """`count` fresh puzzles with one solution each; the same arguments give the same puzzles.
 
     Minimal puzzles get back a number of givens drawn uniformly from `extra_givens` (both ends
-    included). Raises: ValueError for an unknown size or a range that is none.
+    included). Raises: GeneratorError.
     """
     sudoku = sudoku_of(puzzle)
     low, high = extra_givens
     if not 0 <= low <= high <= sudoku.spec.seq_len:
-        raise ValueError(f"extra givens {low}-{high}: expected 0 ≤ A ≤ B ≤ {sudoku.spec.seq_len}")
+        raise GeneratorError(
+            f"extra givens {low}-{high}: expected 0 ≤ A ≤ B ≤ {sudoku.spec.seq_len}"
+        )
     board, work = _board(sudoku), _workspace(sudoku)
     questions = np.zeros((count, sudoku.spec.seq_len), np.uint8)
     answers = np.zeros_like(questions)
-    rng = np.random.SeedSequence([seed, chunk_index]).generate_state(1, np.uint64)
+    rng = np.random.SeedSequence([seed, chunk_index]).generate_state(1, np.uint64).view(np.uint64)
     generate(questions, answers, work, board, rng, (low, high), _DIG_BUDGET[sudoku.size])
     ratings = [rate(question, work, board, _RATING_LIMIT) for question in questions]
     return PuzzleArrays(questions, answers, np.array(ratings, np.int32))

@@ -57,33 +57,46 @@ def below(rng: RngState, limit: int) -> int:
 
 
 @_compiled
+def _tell_peers(masks: Ints, queue: Ints, waiting: int, board: Board) -> bool:
+    """Strike the symbols of the waiting cells, and of all cells this places, from their peers."""
+    while waiting > 0:
+        waiting -= 1
+        bit = masks[queue[waiting]]
+        for peer in board.peers[queue[waiting]]:
+            left = masks[peer] & ~bit
+            if left == masks[peer]:
+                continue
+            if left == 0:
+                return False
+            masks[peer] = left
+            if left & (left - 1) == 0:
+                queue[waiting] = peer
+                waiting += 1
+    return True
+
+
+@_compiled
+def _hidden_singles(masks: Ints, unit: Ints, full: int) -> int:
+    """Symbols that one open cell of the unit alone can take, as a mask; −1 if one has no place."""
+    once, twice, placed = 0, 0, 0
+    for cell in unit:
+        mask = masks[cell]
+        twice |= once & mask
+        once |= mask
+        if mask & (mask - 1) == 0:
+            placed |= mask
+    return once & ~twice & ~placed if once == full else -1
+
+
+@_compiled
 def _propagate(masks: Ints, queue: Ints, waiting: int, board: Board) -> bool:
     """Place every naked and hidden single; False when a cell or a unit has nothing left."""
-    while True:
-        while waiting > 0:
-            waiting -= 1
-            bit = masks[queue[waiting]]
-            for peer in board.peers[queue[waiting]]:
-                left = masks[peer] & ~bit
-                if left == masks[peer]:
-                    continue
-                if left == 0:
-                    return False
-                masks[peer] = left
-                if left & (left - 1) == 0:
-                    queue[waiting] = peer
-                    waiting += 1
+    while _tell_peers(masks, queue, waiting, board):
+        waiting = 0
         for unit in board.units:
-            once, twice, placed = 0, 0, 0
-            for cell in unit:
-                mask = masks[cell]
-                twice |= once & mask
-                once |= mask
-                if mask & (mask - 1) == 0:
-                    placed |= mask
-            if once != board.full:
+            hidden = _hidden_singles(masks, unit, board.full)
+            if hidden < 0:
                 return False
-            hidden = once & ~twice & ~placed
             if hidden == 0:
                 continue
             for cell in unit:
@@ -94,6 +107,7 @@ def _propagate(masks: Ints, queue: Ints, waiting: int, board: Board) -> bool:
                     waiting += 1
         if waiting == 0:
             return True
+    return False
 
 
 @_compiled
@@ -171,7 +185,7 @@ def search(
 
 
 @_compiled
-def load(question: Cells, work: Workspace, board: Board, cell: int, symbol: int) -> int:
+def load(question: Cells, work: Workspace, board: Board, cell: int | np.int32, symbol: int) -> int:
     """Put a question's candidates into `work.stack[0]`, without `symbol` at `cell` (−1: nowhere).
 
     The givens must not clash. Returns: how many cells of `work.queue` have one candidate, or −1

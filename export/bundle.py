@@ -1,0 +1,117 @@
+"""Checkpoint to bundle: step graphs, their parity, and the manifest that vouches for them."""
+
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from export.errors import ExportError
+from export.manifest import (
+    Accuracy,
+    GraphEntry,
+    Manifest,
+    ParityReport,
+    Restart,
+    SourceCheckpoint,
+    file_sha256,
+)
+from export.parity import compare, solve_all
+from export.parity_cases import draw_cases
+from export.runtime import OnnxStepper
+from export.step_graph import OPSET, write_step_graph
+from model.checkpoint import CheckpointInfo, load_model, read_info, weights_file
+from model.stepper import TorchStepper
+from model.trm import TinyRecursiveModel
+from puzzles.kind import PuzzleSpec
+
+log = logging.getLogger(__name__)
+
+PARITY_PUZZLES = 200
+PARITY_SEED = 0
+DEFAULT_NOISE_SCALE = 0.5  # of a lattice's restarts; what its recipe trains with
+
+
+def export_bundle(
+    checkpoint: Path,
+    out: Path,
+    *,
+    name: str | None = None,
+    noise_scale: float = DEFAULT_NOISE_SCALE,
+    accuracy: tuple[Accuracy, ...] = (),
+    parity_puzzles: int = PARITY_PUZZLES,
+) -> Manifest:
+    """Write the bundle `out` from a checkpoint's averaged weights.
+
+    Written aside and renamed: on any failure there is nothing at `out`.
+    Raises: CheckpointError, ContractError, ParityError; ExportError if `out` exists.
+    """
+    if out.exists():
+        raise ExportError(f"{out} exists; a bundle is never overwritten")
+    info, trm = read_info(checkpoint), load_model(checkpoint)
+    aside = out.with_name(f"{out.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        manifest = Manifest(
+            name=name or info.name,
+            cell=info.config.cell,
+            opset=OPSET,
+            parameters=sum(parameter.numel() for parameter in trm.parameters()),
+            latent_recursions=info.config.latent_recursions,
+            deep_recursions=info.config.deep_recursions,
+            trained_supervision_steps=info.trained_supervision_steps,
+            source=_source(checkpoint, info),
+            restart=_restart(info, noise_scale),
+            graphs=tuple(_export_graph(trm, spec, aside, parity_puzzles) for spec in info.specs),
+            accuracy=accuracy,
+        )
+        manifest.write(aside)
+        aside.rename(out)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    log.info("bundle written", extra={"path": str(out), "graphs": len(manifest.graphs)})
+    return manifest
+
+
+def check_parity(
+    trm: TinyRecursiveModel, spec: PuzzleSpec, graph: Path, puzzles: int
+) -> ParityReport:
+    """Compare whole solves of the model and of its graph. Raises: ParityError."""
+    state_len = trm.state_len(spec.seq_len)
+    rng = np.random.default_rng(PARITY_SEED)
+    cases = draw_cases(spec, puzzles, state_len=state_len, tasks=trm.config.tasks, rng=rng)
+    stepper = OnnxStepper(graph, spec, state_len=state_len, hidden_size=trm.config.hidden_size)
+    return compare(solve_all(TorchStepper(trm, spec), cases), solve_all(stepper, cases), spec.name)
+
+
+def _export_graph(
+    trm: TinyRecursiveModel, spec: PuzzleSpec, directory: Path, parity_puzzles: int
+) -> GraphEntry:
+    path = directory / f"step-{spec.name}.onnx"
+    write_step_graph(trm, spec, path)
+    parity = check_parity(trm, spec, path, parity_puzzles)
+    log.info("step graph agrees", extra={"puzzle": spec.name, **parity.model_dump()})
+    return GraphEntry(
+        spec=spec,
+        file=path.name,
+        sha256=file_sha256(path),
+        state_len=trm.state_len(spec.seq_len),
+        hidden_size=trm.config.hidden_size,
+        parity=parity,
+    )
+
+
+def _source(checkpoint: Path, info: CheckpointInfo) -> SourceCheckpoint:
+    return SourceCheckpoint(
+        name=info.name,
+        sha256=file_sha256(weights_file(checkpoint, "ema")),
+        optimizer_steps=info.optimizer_steps,
+    )
+
+
+def _restart(info: CheckpointInfo, noise_scale: float) -> Restart:
+    # Views do nothing for a lattice, which is equivariant to all of them.
+    if info.config.cell == "lattice":
+        return Restart(by="noise", noise_scale=noise_scale)
+    return Restart(by="views")

@@ -1,0 +1,115 @@
+"""Parity: whole solves by PyTorch and by onnxruntime, side by side, in float32.
+
+Both are driven through the step contract as a server drives it: rows that are done leave, the
+rest move up, waiting puzzles take the free slots. The two runtimes add numbers up in different
+orders, so states drift apart by rounding, and a recursion that wanders without finding an answer
+can blow rounding up until one cell of a wrong answer differs. That is no defect of the graph; a
+defect shows in the first step or in most puzzles. So: q_halt must agree closely after the first
+step of *every* puzzle, and answers and step counts must be equal in all but `MAY_DIVERGE` of the
+whole solves; the manifest says in how many they were.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from export.errors import AnswerMismatchError, HaltLogitMismatchError, StepCountMismatchError
+from export.manifest import ParityReport
+from export.parity_cases import ParityCases
+from model.stepper import FRESH, Stepper
+
+MAY_DIVERGE = 0.01  # share of whole solves
+FIRST_STEP_TOLERANCE = 1e-3  # of q_halt, a logit
+MAX_SUPERVISION_STEPS = 16
+SLOTS = 32
+
+
+@dataclass(frozen=True)
+class Solves:
+    """What became of N cases: answer (N, S) int32, steps (N,), q_halt (N, MAX) after each step.
+
+    q_halt is NaN after a case has halted.
+    """
+
+    answer: npt.NDArray[np.int32]
+    steps: npt.NDArray[np.int64]
+    q_halt: npt.NDArray[np.float32]
+
+
+def solve_all(stepper: Stepper, cases: ParityCases) -> Solves:
+    """Solve every case, at most `SLOTS` at a time, each for at most MAX_SUPERVISION_STEPS."""
+    solves = Solves(
+        answer=np.zeros_like(cases.tokens),
+        steps=np.zeros(len(cases), np.int64),
+        q_halt=np.full((len(cases), MAX_SUPERVISION_STEPS), np.nan, np.float32),
+    )
+    waiting = list(range(len(cases)))[::-1]
+    rows: list[int] = []  # the case in each row
+    source: list[int] = []
+    while rows or waiting:
+        while waiting and len(rows) < SLOTS:
+            rows.append(waiting.pop())
+            source.append(FRESH)
+        done = _step(stepper, cases, solves, np.array(rows), np.array(source))
+        source = [row for row in range(len(rows)) if not done[row]]
+        rows = [rows[row] for row in source]
+    return solves
+
+
+def _step(
+    stepper: Stepper,
+    cases: ParityCases,
+    solves: Solves,
+    index: npt.NDArray[np.int64],
+    source: npt.NDArray[np.int64],
+) -> list[bool]:
+    """One supervision step for the cases `index`; which of them are done."""
+    out = stepper.step(cases.tokens[index], source, cases.noise[index], cases.task[index])
+    solves.answer[index] = out.answer
+    solves.q_halt[index, solves.steps[index]] = out.q_halt
+    solves.steps[index] += 1
+    return [
+        bool(solves.steps[case] == MAX_SUPERVISION_STEPS)
+        or cases.is_done(case, out.answer[row], float(out.q_halt[row]))
+        for row, case in enumerate(index.tolist())
+    ]
+
+
+def compare(torch_solves: Solves, onnx_solves: Solves, name: str) -> ParityReport:
+    """The report of two runs over the same cases.
+
+    Raises: HaltLogitMismatchError, AnswerMismatchError or StepCountMismatchError, naming each case.
+    """
+    apart = np.abs(torch_solves.q_halt - onnx_solves.q_halt)
+    answers = (torch_solves.answer == onnx_solves.answer).all(-1)
+    steps = torch_solves.steps == onnx_solves.steps
+    far = np.flatnonzero(~(apart[:, 0] <= FIRST_STEP_TOLERANCE))
+    if len(far):
+        problems = [f"puzzle {i}: q_halt differs by {apart[i, 0]:.2g}" for i in far]
+        raise HaltLogitMismatchError(f"{name}, first step", problems)
+    allowed = int(MAY_DIVERGE * len(steps))
+    if np.count_nonzero(~(answers & steps)) > allowed:
+        raise _divergence(torch_solves, onnx_solves, name)
+    return ParityReport(
+        puzzles=len(steps),
+        supervision_steps=MAX_SUPERVISION_STEPS,
+        same_answers=int(answers.sum()),
+        same_steps=int(steps.sum()),
+        largest_q_halt_difference=float(np.nanmax(apart[answers & steps])),
+    )
+
+
+def _divergence(
+    ours: Solves, theirs: Solves, name: str
+) -> AnswerMismatchError | StepCountMismatchError:
+    wrong_cells = (ours.answer != theirs.answer).sum(-1)
+    if wrong_cells.any():
+        problems = [f"puzzle {i}: {n} cells differ" for i, n in enumerate(wrong_cells) if n]
+        return AnswerMismatchError(f"{name}, PyTorch against onnxruntime", problems)
+    problems = [
+        f"puzzle {i}: {a} steps by PyTorch, {b} by onnxruntime"
+        for i, (a, b) in enumerate(zip(ours.steps, theirs.steps, strict=True))
+        if a != b
+    ]
+    return StepCountMismatchError(f"{name}, whole solves", problems)

@@ -1,0 +1,208 @@
+"""One step graph in onnxruntime: the only file that knows what a tensor on a device is.
+
+The carry stays where onnxruntime put it: the outputs of one run are bound as the inputs of the
+next, and `source` tells the graph which rows of it to go on with.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, final
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from export.manifest import BundleError, GraphEntry
+from server.settings import Device
+
+PROVIDERS: Mapping[Device, str] = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+}
+STATE_TYPES: Mapping[str, tuple[str, npt.DTypeLike, int]] = {
+    # manifest dtype: onnxruntime's name, numpy type of the same width, ONNX element type
+    "float32": ("tensor(float)", np.float32, 1),
+    "float16": ("tensor(float16)", np.float16, 10),
+    "bfloat16": ("tensor(bfloat16)", np.uint16, 16),
+}
+Shape = tuple[int | None, ...]  # None = dynamic
+
+
+@dataclass(frozen=True)
+class StepInputs:
+    """What one supervision step needs; rows are dense.
+
+    tokens: (B, S) int32; source: (B,) int64, row of the previous step or FRESH; noise: (B, L)
+    float32, read at fresh rows only; task: (B,) int64, only for puzzles with tasks.
+    """
+
+    tokens: npt.NDArray[np.int32]
+    source: npt.NDArray[np.int64]
+    noise: npt.NDArray[np.float32]
+    task: npt.NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
+class StepAnswers:
+    """answer: (B, S) int32 tokens; q_halt: (B,) float32 logit."""
+
+    answer: npt.NDArray[np.int32]
+    q_halt: npt.NDArray[np.float32]
+
+
+class Engine(ABC):
+    """Runs supervision steps and keeps the carry between them."""
+
+    @abstractmethod
+    def step(self, inputs: StepInputs) -> StepAnswers:
+        """One supervision step of exactly these rows."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget the carry; every row of the next step must be fresh."""
+
+
+class _Tensor(Protocol):
+    name: str
+    type: str
+    shape: list[int | str | None]
+
+
+@final
+class OnnxEngine(Engine):
+    """An onnxruntime session on one device."""
+
+    def __init__(
+        self, bundle: Path, entry: GraphEntry, *, device: Device = "cpu", threads: int | None = None
+    ) -> None:
+        """Open `bundle`/`entry.file`.
+
+        Raises: BundleError if it cannot be loaded, is not what its entry says, or does not run on
+        `device`.
+        """
+        self._entry = entry
+        self._device = device
+        path = bundle / entry.file
+        self._session = _open_session(path, device, threads)
+        check_tensors(path, entry, self._session.get_inputs(), self._session.get_outputs())
+        self._binding = self._session.io_binding()
+        self.reset()
+
+    def reset(self) -> None:
+        _, numpy_type, element_type = STATE_TYPES[self._entry.dtype]
+        zeros = np.zeros((1, self._entry.state_len, self._entry.hidden_size), numpy_type)
+        if self._device == "cpu":
+            carry = ort.OrtValue.ortvalue_from_numpy_with_onnx_type(zeros, element_type)
+        else:
+            carry = ort.OrtValue.ortvalue_from_shape_and_type(
+                zeros.shape, element_type, self._device, 0
+            )
+        self._y = self._z = carry
+
+    def step(self, inputs: StepInputs) -> StepAnswers:
+        binding = self._binding
+        binding.bind_cpu_input("tokens", inputs.tokens)
+        if inputs.task is not None:
+            binding.bind_cpu_input("task", inputs.task)
+        binding.bind_cpu_input("source", inputs.source)
+        binding.bind_cpu_input("noise", inputs.noise)
+        binding.bind_ortvalue_input("y", self._y)
+        binding.bind_ortvalue_input("z", self._z)
+        for name, place in (
+            ("y_next", self._device),
+            ("z_next", self._device),
+            ("answer", "cpu"),
+            ("q_halt", "cpu"),
+        ):
+            binding.bind_output(name, place)
+        self._session.run_with_iobinding(binding)
+        self._y, self._z, answer, q_halt = binding.get_outputs()
+        # The tensors below belong to onnxruntime, which may use their memory again.
+        return StepAnswers(answer.numpy().copy(), q_halt.numpy().copy())
+
+
+def _open_session(path: Path, device: Device, threads: int | None) -> ort.InferenceSession:
+    provider = PROVIDERS[device]
+    if provider not in ort.get_available_providers():
+        raise BundleError(f"{path}: this onnxruntime has no {provider}; it cannot run on {device}")
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    # Waiting threads sleep: the sessions of other puzzle sizes and the web server want the cores.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        session = ort.InferenceSession(
+            path, options, providers=[provider], enable_fallback=0
+        )
+    except Exception as error:  # onnxruntime's errors have no common base
+        raise BundleError(f"{path}: onnxruntime cannot load it: {error}") from error
+    if session.get_providers()[0] != provider:
+        raise BundleError(f"{path}: asked for {provider}, onnxruntime answered with the CPU")
+    return session
+
+
+def check_tensors(
+    path: Path, entry: GraphEntry, inputs: Iterable[_Tensor], outputs: Iterable[_Tensor]
+) -> None:
+    """Compare a graph's inputs and outputs with its manifest entry.
+
+    Raises: BundleError naming every tensor that is missing, unknown, or of another type or shape.
+    """
+    problems = [
+        *_mismatches("input", _expected_inputs(entry), inputs),
+        *_mismatches("output", _expected_outputs(entry), outputs),
+    ]
+    if problems:
+        raise BundleError(f"{path} is not what the manifest says: {'; '.join(problems)}")
+
+
+def _expected_inputs(entry: GraphEntry) -> dict[str, tuple[str, Shape]]:
+    state_type = STATE_TYPES[entry.dtype][0]
+    carry = (state_type, (None, entry.state_len, entry.hidden_size))
+    task: dict[str, tuple[str, Shape]] = {"task": ("tensor(int64)", (None,))}
+    return {
+        "tokens": ("tensor(int32)", (None, entry.spec.seq_len)),
+        **(task if entry.spec.uses_task else {}),
+        "source": ("tensor(int64)", (None,)),
+        "noise": ("tensor(float)", (None, entry.state_len)),
+        "y": carry,
+        "z": carry,
+    }
+
+
+def _expected_outputs(entry: GraphEntry) -> dict[str, tuple[str, Shape]]:
+    state_type = STATE_TYPES[entry.dtype][0]
+    carry = (state_type, (None, entry.state_len, entry.hidden_size))
+    return {
+        "y_next": carry,
+        "z_next": carry,
+        "answer": ("tensor(int32)", (None, entry.spec.seq_len)),
+        "q_halt": ("tensor(float)", (None,)),
+    }
+
+
+def _mismatches(
+    side: str, expected: Mapping[str, tuple[str, Shape]], tensors: Iterable[_Tensor]
+) -> list[str]:
+    found = {tensor.name: (tensor.type, _shape(tensor.shape)) for tensor in tensors}
+    return [
+        *(f"{side} {name} is missing" for name in expected if name not in found),
+        *(f"{side} {name} is unknown" for name in found if name not in expected),
+        *(
+            f"{side} {name} is {_text(found[name])}, expected {_text(want)}"
+            for name, want in expected.items()
+            if name in found and found[name] != want
+        ),
+    ]
+
+
+def _shape(shape: Sequence[int | str | None]) -> Shape:
+    return tuple(size if isinstance(size, int) else None for size in shape)
+
+
+def _text(tensor: tuple[str, Shape]) -> str:
+    shape = ", ".join("any" if size is None else str(size) for size in tensor[1])
+    return f"{tensor[0]} ({shape})"

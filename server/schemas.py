@@ -1,0 +1,159 @@
+"""What goes over the wire: requests, answers, the description of a model. pydantic only."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from export.manifest import Accuracy
+from puzzles.errors import CellProblem, InvalidGridError
+from puzzles.kind import RawGrid
+from server.policy import Status, StoppedBy
+
+LONGEST_DEADLINE_MS = 24 * 60 * 60 * 1000
+EXAMPLE = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
+
+_GRID_SCHEMA = {
+    "description": "One line of characters (`.` or `0` = empty), or rows of integers (0 = empty).",
+    "anyOf": [
+        {"type": "string"},
+        {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}},
+    ],
+}
+_ITEMS_SCHEMA = {"type": "array", "items": {"$ref": "#/components/schemas/SolveRequest"}}
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class SolveRequest(_Wire):
+    """One puzzle and what may be spent on it; what is left out, the server's settings decide.
+
+    `grid` is checked by `read_grid`, which can name the cells that are wrong.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"example": {"kind": "sudoku", "grid": EXAMPLE}})
+
+    kind: str = Field(description="Kind of puzzle, as `sudoku`.")
+    grid: Annotated[Any, WithJsonSchema(_GRID_SCHEMA)]
+    max_steps: int | None = Field(None, ge=1, description="Supervision steps per attempt.")
+    attempts: int | None = Field(None, ge=1, description="Attempts before giving up.")
+    deadline_ms: int | None = Field(
+        None, ge=0, le=LONGEST_DEADLINE_MS, description="Time to answer, from arrival."
+    )
+
+
+class BatchRequest(_Wire):
+    """Puzzles of any mixture of kinds and sizes; each is checked and fails alone."""
+
+    items: Annotated[list[Any], WithJsonSchema(_ITEMS_SCHEMA)]
+
+
+class Timing(_Wire):
+    """Where the time went: waiting for a slot, and in one."""
+
+    queue_ms: float
+    compute_ms: float
+
+
+class SolveAnswer(_Wire):
+    """What came of one puzzle. `solution` is null unless the answer was checked, or halted by
+    the network where no rule can check it (`verified` false)."""
+
+    status: Status
+    solution: list[list[int]] | None
+    verified: bool
+    steps: int = Field(description="Supervision steps over all attempts.")
+    attempts: int = Field(description="Attempts begun.")
+    stopped_by: StoppedBy
+    halt_probability: float | None = Field(description="Of the last step; null if none ran.")
+    timing: Timing
+    model: str
+
+
+class ProblemError(_Wire):
+    """One thing wrong: a cell (`row`, `column`, counted from 1), or a field of the request."""
+
+    detail: str
+    row: int | None = None
+    column: int | None = None
+    field: str | None = None
+
+
+class Problem(_Wire):
+    """RFC 9457 problem details; `code` is stable, `detail` is for people."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[ProblemError] | None = None
+
+
+class BatchResult(_Wire):
+    """One item's answer, or what was wrong with it; `index` is its place in the request."""
+
+    index: int
+    result: SolveAnswer | None = None
+    problem: Problem | None = None
+
+
+class BatchAnswer(_Wire):
+    """Results in the order of the items."""
+
+    results: list[BatchResult]
+
+
+class ModelSummary(_Wire):
+    """A loaded bundle."""
+
+    name: str
+    puzzles: list[str]
+    cell: str
+    parameters: int
+    trained_supervision_steps: int
+    accuracy: tuple[Accuracy, ...]
+
+
+class ModelList(_Wire):
+    """Every loaded bundle."""
+
+    models: list[ModelSummary]
+
+
+class Health(_Wire):
+    """Whether the process lives (`ok`), or takes puzzles (`ready`)."""
+
+    status: Literal["ok", "ready", "starting", "draining", "failed"]
+
+
+def read_grid(raw: object) -> RawGrid:
+    """Check that `raw` is text or rows of integers, whatever a client may have sent.
+
+    Raises: InvalidGridError naming row and column of everything that is no integer.
+    """
+    if isinstance(raw, str):
+        return raw
+    if not isinstance(raw, list):
+        raise InvalidGridError(CellProblem("expected a line of text or rows of integers"))
+    problems = [
+        CellProblem("expected a row of integers", r)
+        for r, row in enumerate(raw, 1)
+        if not isinstance(row, list)
+    ]
+    problems += [
+        CellProblem(f"expected an integer, got {_json_type(cell)}", r, c)
+        for r, row in enumerate(raw, 1)
+        if isinstance(row, list)
+        for c, cell in enumerate(row, 1)
+        if type(cell) is not int  # bool is an int, but not a symbol
+    ]
+    if problems:
+        raise InvalidGridError(*problems)
+    return raw
+
+
+def _json_type(cell: object) -> str:
+    names = {bool: "a boolean", float: "a float", str: "text", list: "a list", dict: "an object"}
+    return "null" if cell is None else names.get(type(cell), type(cell).__name__)
