@@ -11,6 +11,7 @@ FROM ${CUDA_IMAGE} AS base-gpu
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*
+ENV PONDER_DEVICE=cuda
 
 # Stage 1: an environment with the package and what serving on this device needs.
 # hadolint ignore=DL3006

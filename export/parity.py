@@ -1,12 +1,13 @@
 """Parity: whole solves by PyTorch and by onnxruntime, side by side, in float32.
 
 Both are driven through the step contract as a server drives it: rows that are done leave, the
-rest move up, waiting puzzles take the free slots. The two runtimes add numbers up in different
-orders, so states drift apart by rounding, and a recursion that wanders without finding an answer
-can blow rounding up until one cell of a wrong answer differs. That is no defect of the graph; a
-defect shows in the first step or in most puzzles. So: q_halt must agree closely after the first
-step of *every* puzzle, and answers and step counts must be equal in all but `MAY_DIVERGE` of the
-whole solves; the manifest says in how many they were.
+rest move up, waiting puzzles take the free slots.
+
+The two runtimes add numbers up in different orders. That decides an answer in two harmless cases:
+a question whose symmetry makes two symbols of a cell equally likely, and a recursion that wanders
+without finding an answer and blows rounding up. A defect of the graph shows in the first step, or
+in most puzzles. So q_halt must agree closely after the first step of *every* puzzle, and answers
+and step counts in all but `MAY_DIVERGE` of the whole solves; the manifest says in how many.
 """
 
 from dataclasses import dataclass

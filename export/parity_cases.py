@@ -9,7 +9,7 @@ from puzzles.errors import UnknownKindError
 from puzzles.kind import Example, Grid, PuzzleKind, PuzzleSpec, Verdict
 from puzzles.registry import by_name
 
-FEWEST_GIVENS = 0.3  # as shares of the cells; a question is drawn evenly between the two
+FEWEST_GIVENS = 0.4  # as shares of the cells; a question is drawn evenly between the two
 MOST_GIVENS = 0.95
 NOISY_SHARE = 1 / 3  # of the questions begin from noise
 NOISE_SCALE = 0.5

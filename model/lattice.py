@@ -107,7 +107,7 @@ class LatticeBody(Body):
         return self.roles[role].flatten(1, 2)
 
     def refine(self, h: Tensor, seq_len: int) -> Tensor:
-        lattice = h.unflatten(1, self._geometry(seq_len).axes)
+        lattice: Tensor = h.unflatten(1, self._geometry(seq_len).axes)
         for block in self.blocks:
             lattice = block(lattice)
         return lattice.flatten(1, 5)

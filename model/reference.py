@@ -5,6 +5,7 @@ files of named arrays. The reference's z_H is our y, its z_L our z.
 """
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -63,6 +64,8 @@ class ReferenceConfig(BaseModel):
     def to_model_config(self) -> ModelConfig:
         """Our config of the same network."""
         has_tasks = self.puzzle_emb_ndim > 0
+        # Length 0 asks for as many positions as the embedding fills.
+        prefix_len = self.puzzle_emb_len or math.ceil(self.puzzle_emb_ndim / self.hidden_size)
         return ModelConfig(
             cell="mlp" if self.mlp_t else "attention",
             hidden_size=self.hidden_size,
@@ -73,7 +76,7 @@ class ReferenceConfig(BaseModel):
             heads=self.num_heads,
             # The reference ignores positions in its MLP cell unless they are learned.
             position="none" if self.mlp_t and self.pos_encodings == "rope" else self.pos_encodings,
-            prefix_len=self.puzzle_emb_len if has_tasks else 0,
+            prefix_len=prefix_len if has_tasks else 0,
             tasks=self.num_puzzle_identifiers if has_tasks else 0,
             halt_from="first",
         )
@@ -133,9 +136,7 @@ def translate(arrays: dict[str, Tensor]) -> dict[str, Tensor]:
     return ours
 
 
-def build(
-    arrays: dict[str, Tensor], config: ModelConfig, spec: PuzzleSpec
-) -> TinyRecursiveModel:
+def build(arrays: dict[str, Tensor], config: ModelConfig, spec: PuzzleSpec) -> TinyRecursiveModel:
     """The model that these reference arrays are.
 
     The reference has no start noise; its directions keep their seeded values.

@@ -55,6 +55,11 @@ class StepAnswers:
 class Engine(ABC):
     """Runs supervision steps and keeps the carry between them."""
 
+    @property
+    @abstractmethod
+    def state_len(self) -> int:
+        """L of the carry (B, L, D), and so of the noise (B, L)."""
+
     @abstractmethod
     def step(self, inputs: StepInputs) -> StepAnswers:
         """One supervision step of exactly these rows."""
@@ -89,6 +94,10 @@ class OnnxEngine(Engine):
         check_tensors(path, entry, self._session.get_inputs(), self._session.get_outputs())
         self._binding = self._session.io_binding()
         self.reset()
+
+    @property
+    def state_len(self) -> int:
+        return self._entry.state_len
 
     def reset(self) -> None:
         _, numpy_type, element_type = STATE_TYPES[self._entry.dtype]

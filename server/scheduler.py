@@ -135,6 +135,12 @@ class Scheduler(Generic[JobT]):
         self._working.clear()
         return jobs
 
+    def clear(self) -> tuple[JobT, ...]:
+        """Empty slots and queue and return their jobs."""
+        jobs = (*self.reset(), *self._waiting)
+        self._waiting.clear()
+        return jobs
+
     def plan(self, now_s: float) -> Plan[JobT]:
         """Refill free slots in order of arrival and lay out the next supervision step."""
         expired = self._expire(now_s)

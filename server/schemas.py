@@ -4,9 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from export.manifest import Accuracy
+from export.manifest import Accuracy, Manifest
 from puzzles.errors import CellProblem, InvalidGridError
-from puzzles.kind import RawGrid
+from puzzles.kind import RawGrid, Verdict
+from server.lane import SolveResult
 from server.policy import Status, StoppedBy
 
 LONGEST_DEADLINE_MS = 24 * 60 * 60 * 1000
@@ -57,8 +58,11 @@ class Timing(_Wire):
 
 
 class SolveAnswer(_Wire):
-    """What came of one puzzle. `solution` is null unless the answer was checked, or halted by
-    the network where no rule can check it (`verified` false)."""
+    """What came of one puzzle.
+
+    `solution` is null unless `status` is solved: an answer that the rules have checked
+    (`verified`), or on which the network halted where no rule can check.
+    """
 
     status: Status
     solution: list[list[int]] | None
@@ -69,6 +73,24 @@ class SolveAnswer(_Wire):
     halt_probability: float | None = Field(description="Of the last step; null if none ran.")
     timing: Timing
     model: str
+
+    @classmethod
+    def of(cls, result: SolveResult) -> "SolveAnswer":
+        """The wire form of a result."""
+        return cls(
+            status=result.finish.status,
+            solution=None if result.solution is None else result.solution.tolist(),
+            verified=result.verdict is Verdict.solved,
+            steps=result.spent.steps,
+            attempts=result.spent.attempts,
+            stopped_by=result.finish.stopped_by,
+            halt_probability=result.halt_probability,
+            timing=Timing(
+                queue_ms=round(1000 * result.queue_s, 3),
+                compute_ms=round(1000 * result.compute_s, 3),
+            ),
+            model=result.model,
+        )
 
 
 class ProblemError(_Wire):
@@ -114,6 +136,18 @@ class ModelSummary(_Wire):
     parameters: int
     trained_supervision_steps: int
     accuracy: tuple[Accuracy, ...]
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> "ModelSummary":
+        """What a manifest says that a client may care about."""
+        return cls(
+            name=manifest.name,
+            puzzles=[graph.spec.name for graph in manifest.graphs],
+            cell=manifest.cell,
+            parameters=manifest.parameters,
+            trained_supervision_steps=manifest.trained_supervision_steps,
+            accuracy=manifest.accuracy,
+        )
 
 
 class ModelList(_Wire):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,9 +29,10 @@ class Monitor:
     def __init__(
         self, kind: PuzzleKind, puzzles: PuzzleSet, *, count: int, device: torch.device
     ) -> None:
-        count = min(count, len(puzzles))
-        self._tokens = torch.from_numpy(kind.encode_flat(puzzles.questions[:count])).to(device)
-        self._labels = torch.from_numpy(kind.encode_flat(puzzles.answers[:count])).to(device)
+        # Evenly spaced: a split lies source by source, and its beginning is only the first source.
+        chosen = np.linspace(0, len(puzzles) - 1, min(count, len(puzzles))).astype(np.int64)
+        self._tokens = torch.from_numpy(kind.encode_flat(puzzles.questions[chosen])).to(device)
+        self._labels = torch.from_numpy(kind.encode_flat(puzzles.answers[chosen])).to(device)
 
     @torch.inference_mode()
     def measure(

@@ -1,0 +1,186 @@
+"""Which error gets which HTTP status: the only place that knows. Bodies are RFC 9457 problems."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from puzzles.errors import InvalidGridError, UnknownKindError, UnsupportedShapeError
+from server.scheduler import QueueFullError
+from server.schemas import Problem, ProblemError
+from server.solver import DrainingError, LimitExceededError, NotServedError
+from server.worker import EngineFailedError, WorkerClosedError
+
+MEDIA_TYPE = "application/problem+json"
+LONGEST_DETAIL = 500  # characters; a client's own junk is not sent back in full
+MOST_ERRORS = 100
+
+
+class BodyTooLargeError(Exception):
+    """A request body above the limit."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"the body is larger than {limit_bytes} bytes")
+
+
+class TooManyItemsError(Exception):
+    """A batch above the limit."""
+
+    def __init__(self, items: int, limit: int) -> None:
+        super().__init__(f"{items} items, this server takes up to {limit} in one batch")
+
+
+class NotJsonError(Exception):
+    """A body whose content type is not JSON."""
+
+    def __init__(self) -> None:
+        super().__init__("send the body as Content-Type: application/json")
+
+
+@dataclass(frozen=True)
+class ProblemClass:
+    """What all problems of one code have in common."""
+
+    status: HTTPStatus
+    code: str
+    title: str
+
+
+INVALID_JSON = ProblemClass(HTTPStatus.BAD_REQUEST, "invalid_json", "The body is not JSON")
+INTERNAL = ProblemClass(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "A bug in the server")
+INVALID_REQUEST = ProblemClass(
+    HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", "The request is not what it should be"
+)
+
+BY_ERROR: Mapping[type[Exception], ProblemClass] = {
+    RequestValidationError: INVALID_REQUEST,
+    ValidationError: INVALID_REQUEST,
+    LimitExceededError: INVALID_REQUEST,
+    UnknownKindError: ProblemClass(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_kind", "No such kind of puzzle"
+    ),
+    UnsupportedShapeError: ProblemClass(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "unsupported_shape", "No puzzle of this size"
+    ),
+    InvalidGridError: ProblemClass(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_grid", "The grid is malformed or contradictory"
+    ),
+    NotServedError: ProblemClass(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "not_served", "No bundle for this puzzle is loaded"
+    ),
+    NotJsonError: ProblemClass(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is not JSON"
+    ),
+    BodyTooLargeError: ProblemClass(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "The body is too large"
+    ),
+    TooManyItemsError: ProblemClass(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_items", "The batch has too many items"
+    ),
+    QueueFullError: ProblemClass(
+        HTTPStatus.TOO_MANY_REQUESTS, "overloaded", "Too many puzzles are waiting"
+    ),
+    DrainingError: ProblemClass(
+        HTTPStatus.SERVICE_UNAVAILABLE, "draining", "The server is shutting down"
+    ),
+    WorkerClosedError: ProblemClass(
+        HTTPStatus.SERVICE_UNAVAILABLE, "stopped", "The server stopped before the answer"
+    ),
+    EngineFailedError: ProblemClass(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "engine_failed", "A supervision step failed"
+    ),
+}
+
+
+def problem_of(error: Exception) -> Problem:
+    """What a client is told of an error; an error that nobody foresaw tells nothing of itself."""
+    if isinstance(error, RequestValidationError) and _is_broken_json(error):
+        return _problem(INVALID_JSON, str(error.errors()[0]["ctx"]["error"]))
+    if type(error) not in BY_ERROR:
+        return _problem(INTERNAL, "the server's log has more")
+    return _problem(BY_ERROR[type(error)], _detail(error), _listed(error))
+
+
+def error_response(error: Exception) -> Response:
+    """Status, headers and body for an error."""
+    problem = problem_of(error)
+    headers = {}
+    if isinstance(error, QueueFullError):
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    return problem_response(problem, headers)
+
+
+def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """A problem as a response."""
+    body = problem.model_dump_json(exclude_none=True)
+    return Response(body, problem.status, headers, MEDIA_TYPE)
+
+
+def http_problem(error: HTTPException) -> Problem:
+    """What the web framework itself refuses: unknown paths, wrong methods, undecodable bodies."""
+    status = HTTPStatus(error.status_code)
+    if status is HTTPStatus.BAD_REQUEST:  # FastAPI: the body's bytes are no JSON at all
+        return _problem(INVALID_JSON, error.detail)
+    code = status.phrase.lower().replace(" ", "_")
+    return _problem(ProblemClass(status, code, status.phrase), error.detail)
+
+
+def _is_broken_json(error: RequestValidationError) -> bool:
+    return any(found["type"] == "json_invalid" for found in error.errors())
+
+
+def _detail(error: Exception) -> str:
+    if not isinstance(error, RequestValidationError | ValidationError):
+        return str(error)
+    return "; ".join(_in_words(found) for found in _validation_errors(error))
+
+
+def _listed(error: Exception) -> list[ProblemError] | None:
+    """The single faults of an error that may have several, for `errors`."""
+    if isinstance(error, InvalidGridError):
+        return [
+            ProblemError(detail=_clean(fault.message), row=fault.row, column=fault.column)
+            for fault in error.problems[:MOST_ERRORS]
+        ]
+    if isinstance(error, LimitExceededError):
+        return [ProblemError(detail=str(error), field=error.field)]
+    if isinstance(error, RequestValidationError | ValidationError):
+        return _validation_errors(error)
+    return None
+
+
+def _validation_errors(error: RequestValidationError | ValidationError) -> list[ProblemError]:
+    faults = []
+    for found in error.errors()[:MOST_ERRORS]:
+        place = ".".join(str(part) for part in found["loc"] if part != "body")
+        faults.append(ProblemError(detail=_clean(found["msg"]), field=_clean(place) or None))
+    return faults
+
+
+def _in_words(fault: ProblemError) -> str:
+    return f"{fault.field}: {fault.detail}" if fault.field else fault.detail
+
+
+def _problem(
+    kind: ProblemClass, detail: str, errors: list[ProblemError] | None = None
+) -> Problem:
+    return Problem(
+        type=f"urn:ponder:problem:{kind.code}",
+        title=kind.title,
+        status=kind.status,
+        code=kind.code,
+        detail=_clean(detail),
+        errors=errors,
+    )
+
+
+def _clean(text: str) -> str:
+    """Short enough to send back, and free of lone surrogates, which no encoding can write."""
+    if len(text) > LONGEST_DETAIL:
+        text = f"{text[:LONGEST_DETAIL]}…"
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,119 @@
+"""Prometheus metrics: one registry per server, units in the names, bounded labels only.
+
+`puzzle` is the name of a loaded puzzle size, `outcome` is `answered`, `client_gone` or the `code`
+of a problem; all other labels are the words of the API.
+"""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from server.lane import Lane, SolveResult
+
+WAIT_BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60)
+STEP_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+ROW_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+SUPERVISION_STEP_BUCKETS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+ATTEMPT_BUCKETS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 32, 64)
+
+
+@final
+class Metrics:
+    """Every metric of one server, as events to report."""
+
+    def __init__(self, version: str) -> None:
+        self._registry = CollectorRegistry()
+        gauge = partial(Gauge, registry=self._registry)
+        counter = partial(Counter, registry=self._registry)
+        histogram = partial(Histogram, registry=self._registry)
+
+        gauge("ponder_build_info", "Version of the server.", ["version"]).labels(version).set(1)
+        self._queue_depth = gauge(
+            "ponder_queue_depth", "Puzzles waiting for a slot.", ["puzzle"]
+        )
+        self._slots_active = gauge(
+            "ponder_slots_active", "Slots that hold a row.", ["puzzle"]
+        )
+        self._requests = counter(
+            "ponder_requests", "Requests to solve, single or batch, by outcome.", ["outcome"]
+        )
+        self._solves = counter("ponder_solves", "Puzzles answered.", ["puzzle", "status"])
+        self._stopped_by = counter(
+            "ponder_stopped_by", "Why the solving of a puzzle ended.", ["puzzle", "stopped_by"]
+        )
+        self._verdicts = counter(
+            "ponder_verdicts",
+            "What the rules said of a puzzle's last answer; none if there was no answer.",
+            ["puzzle", "verdict"],
+        )
+        self._engine_failures = counter(
+            "ponder_engine_failures", "Supervision steps that failed.", ["puzzle"]
+        )
+        self._queue_seconds = histogram(
+            "ponder_queue_seconds", "Arrival to slot.", ["puzzle"], buckets=WAIT_BUCKETS
+        )
+        self._compute_seconds = histogram(
+            "ponder_compute_seconds", "Slot to answer.", ["puzzle"], buckets=WAIT_BUCKETS
+        )
+        self._steps = histogram(
+            "ponder_supervision_steps",
+            "Supervision steps per puzzle, over all attempts.",
+            ["puzzle"],
+            buckets=SUPERVISION_STEP_BUCKETS,
+        )
+        self._attempts = histogram(
+            "ponder_attempts", "Attempts per puzzle.", ["puzzle"], buckets=ATTEMPT_BUCKETS
+        )
+        self._step_seconds = histogram(
+            "ponder_step_seconds",
+            "One supervision step of all rows, judging included.",
+            ["puzzle"],
+            buckets=STEP_BUCKETS,
+        )
+        self._step_rows = histogram(
+            "ponder_step_rows", "Rows per supervision step.", ["puzzle"], buckets=ROW_BUCKETS
+        )
+
+    def watch(self, lanes: Iterable[Lane]) -> None:
+        """Read queue depth and active slots from these lanes whenever somebody asks."""
+        for lane in lanes:
+            self._queue_depth.labels(lane.name).set_function(partial(_waiting, lane))
+            self._slots_active.labels(lane.name).set_function(partial(_working, lane))
+
+    def request(self, outcome: str) -> None:
+        """A request to solve got its answer."""
+        self._requests.labels(outcome).inc()
+
+    def step(self, puzzle: str, *, rows: int, seconds: float) -> None:
+        """A supervision step ran."""
+        self._step_seconds.labels(puzzle).observe(seconds)
+        self._step_rows.labels(puzzle).observe(rows)
+
+    def engine_failure(self, puzzle: str) -> None:
+        """A supervision step failed."""
+        self._engine_failures.labels(puzzle).inc()
+
+    def solve(self, result: SolveResult) -> None:
+        """A puzzle was answered."""
+        puzzle = result.puzzle
+        self._solves.labels(puzzle, result.finish.status).inc()
+        self._stopped_by.labels(puzzle, result.finish.stopped_by).inc()
+        self._verdicts.labels(puzzle, result.verdict or "none").inc()
+        self._queue_seconds.labels(puzzle).observe(result.queue_s)
+        self._compute_seconds.labels(puzzle).observe(result.compute_s)
+        self._steps.labels(puzzle).observe(result.spent.steps)
+        self._attempts.labels(puzzle).observe(result.spent.attempts)
+
+    def page(self) -> bytes:
+        """Prometheus text format."""
+        return generate_latest(self._registry)
+
+
+def _waiting(lane: Lane) -> float:
+    return lane.scheduler.waiting
+
+
+def _working(lane: Lane) -> float:
+    return lane.scheduler.working

@@ -1,0 +1,185 @@
+"""Puzzles in, results out: what HTTP and `ponder solve` have in common.
+
+`prepare` checks a request and makes a job of it, `submit` answers what needs no network and queues
+the rest; the job's future resolves on the worker's thread.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, final
+
+from export.manifest import Manifest
+from puzzles.kind import Grid, Verdict
+from puzzles.registry import select
+from server.lane import Job, Lane, SolveResult
+from server.metrics import Metrics
+from server.policy import OUT_OF_TIME, Budget, Finish, Spent, Status, StoppedBy
+from server.schemas import SolveRequest, read_grid
+from server.worker import Worker
+
+State = Literal["starting", "ready", "draining", "failed"]
+
+GIVEN_COMPLETE = Finish(Status.solved, StoppedBy.verified)
+
+
+class NotServedError(Exception):
+    """A puzzle that exists, but for which no bundle is loaded."""
+
+
+class LimitExceededError(Exception):
+    """A request asks for more than the server's settings allow; `field` names what."""
+
+    def __init__(self, field: str, asked: int, limit: int) -> None:
+        super().__init__(f"{field} is {asked}, this server allows up to {limit}")
+        self.field = field
+
+
+class DrainingError(Exception):
+    """The server is shutting down and takes no more puzzles."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is shutting down")
+
+
+@dataclass(frozen=True)
+class BudgetRules:
+    """What a request gets that asks for nothing, and the most that one may ask for."""
+
+    max_steps: int
+    attempts: int
+    max_steps_limit: int
+    attempts_limit: int
+
+    def budget(self, request: SolveRequest, arrived_s: float) -> Budget:
+        """Raises: LimitExceededError."""
+        max_steps = self.max_steps if request.max_steps is None else request.max_steps
+        attempts = self.attempts if request.attempts is None else request.attempts
+        for field, asked, limit in (
+            ("max_steps", max_steps, self.max_steps_limit),
+            ("attempts", attempts, self.attempts_limit),
+        ):
+            if asked > limit:
+                raise LimitExceededError(field, asked, limit)
+        if request.deadline_ms is None:
+            return Budget(max_steps, attempts)
+        return Budget(max_steps, attempts, arrived_s + request.deadline_ms / 1000)
+
+
+@final
+class Solver:
+    """Loaded bundles with a worker behind them; a context manager that starts and closes it."""
+
+    def __init__(
+        self,
+        lanes: Sequence[Lane],
+        manifests: Sequence[Manifest],
+        rules: BudgetRules,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.manifests = manifests
+        self.metrics = metrics
+        self.clock = clock
+        self._lanes = {lane.name: lane for lane in lanes}
+        self._rules = rules
+        self._worker = Worker(lanes, metrics, clock)
+        self._draining = False
+        self._started = False
+        metrics.watch(lanes)
+
+    def __enter__(self) -> "Solver":
+        self._worker.start()
+        self._started = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._draining = True
+        self._worker.close()
+
+    @property
+    def puzzles(self) -> tuple[str, ...]:
+        """Names of the puzzle sizes that can be solved."""
+        return tuple(self._lanes)
+
+    @property
+    def state(self) -> State:
+        """`ready` means: a puzzle submitted now will be worked on."""
+        if not self._started:
+            return "starting"
+        if self._draining:
+            return "draining"
+        return "ready" if self._worker.alive else "failed"
+
+    @property
+    def idle(self) -> bool:
+        """Whether no puzzle waits or works."""
+        return self._worker.idle
+
+    def drain(self, seconds: float) -> None:
+        """Take no more puzzles, and let none that was accepted run for longer than this."""
+        self._draining = True
+        self._worker.limit_deadlines(seconds)
+
+    def prepare(self, request: SolveRequest, arrived_s: float) -> Job:
+        """Check a request that arrived at `arrived_s` on the solver's clock.
+
+        Raises: PuzzleError, NotServedError, LimitExceededError.
+        """
+        raw = read_grid(request.grid)
+        puzzle = select(request.kind, raw)
+        question = puzzle.parse(raw)
+        puzzle.check(question)
+        name = puzzle.spec.name
+        if name not in self._lanes:
+            raise NotServedError(f"no bundle for {name} is loaded; {', '.join(self._lanes)} are")
+        budget = self._rules.budget(request, arrived_s)
+        return Job(self._lanes[name], question, budget, arrived_s)
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        """Take all of these jobs or none.
+
+        Raises: QueueFullError, DrainingError, WorkerClosedError.
+        """
+        if self._draining:
+            raise DrainingError
+        results = [self._without_steps(job) for job in jobs]
+        self._worker.submit(
+            [job for job, result in zip(jobs, results, strict=True) if result is None]
+        )
+        for job, result in zip(jobs, results, strict=True):
+            if result is not None:
+                self.metrics.solve(result)
+                job.future.set_result(result)
+
+    def _without_steps(self, job: Job) -> SolveResult | None:
+        """The result of a job that needs no supervision step, or cannot have one."""
+        puzzle, question = job.lane.puzzle, job.question
+        if puzzle.is_complete(question):
+            verdict = puzzle.verify(question, question)
+            if verdict is Verdict.solved:
+                return self._result_at_once(job, GIVEN_COMPLETE, question, verdict)
+        if self.clock() >= job.budget.deadline_s:
+            return self._result_at_once(job, OUT_OF_TIME, None, None)
+        return None
+
+    def _result_at_once(
+        self, job: Job, finish: Finish, solution: Grid | None, verdict: Verdict | None
+    ) -> SolveResult:
+        return SolveResult(
+            puzzle=job.lane.name,
+            model=job.lane.model,
+            finish=finish,
+            spent=Spent(),
+            solution=solution,
+            verdict=verdict,
+            halt_probability=None,
+            queue_s=self.clock() - job.arrived_s,
+            compute_s=0.0,
+        )
