@@ -19,7 +19,7 @@ FROM base-${DEVICE} AS build
 ARG DEVICE
 WORKDIR /src
 RUN python3 -m venv /opt/ponder
-COPY pyproject.toml README.md LICENSE cli.py ./
+COPY pyproject.toml README.md LICENSE cli.py cli_evaluation.py ./
 COPY puzzles puzzles
 COPY model model
 COPY training training

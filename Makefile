@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --editable
 PACKAGES := puzzles model training export server
-CODE := $(PACKAGES) tests cli.py
+CODE := $(PACKAGES) tests cli.py cli_evaluation.py
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test check lint types format clean

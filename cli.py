@@ -7,6 +7,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+import cli_evaluation
+
 console = Console()
 errors = Console(stderr=True)
 REFERENCE_TOLERANCE = 1e-4  # absolute, float32
@@ -19,6 +21,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Build data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.command()(cli_evaluation.evaluate)
+app.command()(cli_evaluation.plot)
 
 
 @app.command()
@@ -37,9 +41,11 @@ def train(
     import torch
 
     from model.checkpoint import CheckpointError
+    from model.devices import DeviceError, resolve_device
     from training.dataset import DatasetError
     from training.recipe import RecipeError, read_recipe
     from training.session import run_training
+    from training.sudoku_generator import GeneratorError
     from training.trainer import TrainingDivergedError
 
     if threads is not None:
@@ -47,12 +53,64 @@ def train(
     try:
         plan = read_recipe(recipe, tuple(set_ or ()))
         run = out or Path("runs") / plan.name
-        checkpoint = run_training(
-            plan, run, resume=resume, device=torch.device(device), console=console
+        outcome = run_training(
+            plan, run, resume=resume, device=resolve_device(device), console=console
         )
-    except (RecipeError, CheckpointError, DatasetError, TrainingDivergedError) as error:
+    except (
+        *(CheckpointError, DatasetError, DeviceError, GeneratorError, RecipeError),
+        TrainingDivergedError,
+    ) as error:
         raise _failure(error) from error
-    console.print(f"checkpoint: {checkpoint}")
+    if not outcome.finished:
+        console.print(
+            f"stopped at optimizer step {outcome.optimizer_step} of {plan.optimizer_steps}; "
+            "resume with the same command and --resume",
+            highlight=False,
+        )
+    console.print(f"checkpoint: {outcome.checkpoint}", highlight=False, soft_wrap=True)
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def serve(context: typer.Context) -> None:
+    """Serve bundles over HTTP. Its options are the server's settings: see `serve --help`."""
+    from server.__main__ import main as run_server
+
+    raise typer.Exit(run_server(context.args))
+
+
+@app.command()
+def solve(
+    puzzle: Annotated[
+        str | None, typer.Argument(help="One line of 16, 36, 81 or 256 characters; . is empty.")
+    ] = None,
+    input_: Annotated[
+        Path | None,
+        typer.Option("--input", help="One puzzle a line, or CSV with a question column; or .gz."),
+    ] = None,
+    bundle: Annotated[
+        list[Path] | None, typer.Option(help="Bundle directory [bundles/sudoku].")
+    ] = None,
+    kind: Annotated[str, typer.Option(help="Kind of puzzle.")] = "sudoku",
+    max_steps: Annotated[int | None, typer.Option(min=1, help="Steps per attempt [64].")] = None,
+    attempts: Annotated[int | None, typer.Option(min=1, help="Attempts [16].")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON lines, as the API answers.")] = False,
+) -> None:
+    """Solve puzzles here, without a server. Exit status 1 if one stays unsolved."""
+    from server.offline import OfflineError, OfflineOptions, given_questions, solve_offline
+    from server.show import shown
+
+    options = OfflineOptions(kind, tuple(bundle or ()), threads, max_steps, attempts)
+    try:
+        solved = solve_offline(given_questions(puzzle, input_), options, errors)
+    except OfflineError as error:
+        raise _failure(error) from error
+    for one in solved:
+        console.print(one.json() if json else shown(one), soft_wrap=True, highlight=False)
+    raise typer.Exit(0 if all(one.is_solved for one in solved) else 1)
 
 
 @data_app.command("sudoku")
@@ -123,7 +181,7 @@ def export(
         int, typer.Option(min=1, help="Puzzles to solve with both runtimes, per graph.")
     ] = 200,
 ) -> None:
-    """Export a checkpoint to a bundle: ONNX step graphs, checked against PyTorch, and a manifest."""
+    """Export a checkpoint to a bundle: step graphs checked against PyTorch, and a manifest."""
     from export.bundle import export_bundle
     from export.errors import ExportError
     from export.record import read_accuracy

@@ -62,7 +62,7 @@ def export_bundle(
             deep_recursions=info.config.deep_recursions,
             trained_supervision_steps=info.trained_supervision_steps,
             source=_source(checkpoint, info),
-            restart=_restart(info, noise_scale),
+            restart=restart_of(info, noise_scale),
             graphs=tuple(_export_graph(trm, spec, aside, parity_puzzles) for spec in info.specs),
             accuracy=accuracy,
         )
@@ -110,7 +110,8 @@ def _source(checkpoint: Path, info: CheckpointInfo) -> SourceCheckpoint:
     )
 
 
-def _restart(info: CheckpointInfo, noise_scale: float) -> Restart:
+def restart_of(info: CheckpointInfo, noise_scale: float = DEFAULT_NOISE_SCALE) -> Restart:
+    """What tells a second attempt of this model from its first."""
     # Views do nothing for a lattice, which is equivariant to all of them.
     if info.config.cell == "lattice":
         return Restart(by="noise", noise_scale=noise_scale)

@@ -1,8 +1,9 @@
 """The lattice cell: one state vector per (cell, symbol) pair of an all-different puzzle.
 
 A pair hears four groups: the other symbols of its cell, and its symbol in its row, column and box.
-Weights are shared by all pairs, so the network commutes with every symmetry of the puzzle and
-fits every size: nothing in it knows how long a row is.
+Weights are shared by all pairs, and by rows and columns, so the network commutes with every
+symmetry of the puzzle, transposition included, and fits every size: nothing in it knows how long a
+row is.
 """
 
 from dataclasses import dataclass
@@ -48,15 +49,19 @@ class Geometry:
 
 @final
 class LatticeBlock(nn.Module):
-    """Own projection plus four projected group means, SwiGLU, residual, post-norm."""
+    """Own projection plus projected group means, SwiGLU, residual, post-norm.
+
+    Rows and columns share one projection, or a transposed puzzle would be another puzzle. Each
+    channel takes the larger of the two: their sum could not tell "settled in its row" from "half
+    settled in both" (docs/adr/0004).
+    """
 
     def __init__(self, size: int, expansion: float) -> None:
         super().__init__()
         width = round(size * expansion)
         self.own = Linear(size, 2 * width)
         self.cell = Linear(size, 2 * width)
-        self.row = Linear(size, 2 * width)
-        self.column = Linear(size, 2 * width)
+        self.line = Linear(size, 2 * width)
         self.box = Linear(size, 2 * width)
         self.out = Linear(width, size)
 
@@ -67,9 +72,10 @@ class LatticeBlock(nn.Module):
         mixed = self.own(h)
         # Projecting the mean before broadcasting it: groups are N times fewer than pairs.
         mixed = mixed + self.cell(h.mean(Geometry.CELL, keepdim=True) * scale)
-        mixed = mixed + self.row(h.mean(Geometry.ROW, keepdim=True) * scale)
-        mixed = mixed + self.column(h.mean(Geometry.COLUMN, keepdim=True) * scale)
         mixed = mixed + self.box(h.mean(Geometry.BOX, keepdim=True) * scale)
+        row = self.line(h.mean(Geometry.ROW, keepdim=True) * scale)
+        column = self.line(h.mean(Geometry.COLUMN, keepdim=True) * scale)
+        mixed = mixed + torch.maximum(row, column)
         gate, up = mixed.chunk(2, dim=-1)
         return rms_norm(h + self.out(F.silu(gate) * up))
 

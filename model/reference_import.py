@@ -24,8 +24,8 @@ from model.trm import TinyRecursiveModel
 from puzzles.kind import PuzzleKind, PuzzleSpec
 from puzzles.registry import KINDS
 
-VECTOR = re.compile(r"^(inputs|puzzle_identifiers|labels|(logits|q_halt|loss|y|z)_\d+)$")
-ANSWER_STEP = re.compile(r"^logits_(\d+)$")
+INPUTS = ("inputs", "puzzle_identifiers", "labels")
+OUTPUT = re.compile(r"^(logits|q_halt|loss|y|z)_(\d+)$")
 USUAL_EXPANSION = 4.0
 USUAL_PREFIX = 16  # the reference's default puzzle_emb_len
 AnswerLoss = Callable[[Tensor, Tensor], Tensor]  # logits (B, S, V), labels (B, S) -> (B,)
@@ -50,7 +50,9 @@ def read_reference(path: Path, given: Mapping[str, Any], puzzle: PuzzleKind | No
     Raises: CheckpointError naming what is missing, unknown or does not fit.
     """
     arrays, own = read_arrays(path)
-    vectors = {name: array for name, array in arrays.items() if VECTOR.match(name)}
+    vectors = {
+        name: array for name, array in arrays.items() if name in INPUTS or OUTPUT.match(name)
+    }
     weights = {name: array for name, array in arrays.items() if name not in vectors}
     seq_len = puzzle.spec.seq_len if puzzle is not None else None
     known = inferred_config(weights, {**(own or {}), **given}, seq_len)
@@ -104,8 +106,8 @@ def _positions(shapes: Mapping[str, tuple[int, ...]], found: dict[str, Any]) -> 
         found |= {"mlp_t": True, "num_heads": 1, "pos_encodings": "none"}  # it has no heads
     if learned is not None:
         found["pos_encodings"] = "learned"
-    length = mixer[1] if mixer is not None else learned[0] if learned is not None else None
-    return length
+        return learned[0]
+    return mixer[1] if mixer is not None else None
 
 
 def _expansion(width: int, size: int) -> float:
@@ -171,9 +173,13 @@ def largest_differences(reference: Reference, answer_loss: AnswerLoss) -> dict[s
     Raises: CheckpointError if the file records no outputs, or not what they were made from.
     """
     vectors, trm = reference.vectors, reference.trm
-    steps = [int(match[1]) for match in map(ANSWER_STEP.match, vectors) if match is not None]
-    if not steps or "inputs" not in vectors:
-        raise CheckpointError(f"{reference.name}: holds no inputs and logits to check against")
+    steps = [int(match[2]) for match in map(OUTPUT.match, vectors) if match is not None]
+    has_loss = any(name.startswith("loss_") for name in vectors)
+    wanted = ("inputs", "labels") if has_loss else ("inputs",)
+    absent = [name for name in wanted if name not in vectors]
+    if not steps or absent:
+        what = " and ".join(absent if steps else ["outputs"])
+        raise CheckpointError(f"{reference.name}: holds no {what} to check with")
     tokens = vectors["inputs"].long()
     task = vectors.get("puzzle_identifiers", torch.zeros(len(tokens))).long()
     apart: dict[str, float] = {}

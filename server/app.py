@@ -5,14 +5,13 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from puzzles.errors import PuzzleError
-from server import errors
+from server.arrivals import ClientGoneError
+from server.errors import BY_ERROR, respond
 from server.limits import BodyLimit
-from server.routes import ClientGoneError, router
+from server.routes import CLIENT_GONE, router
 from server.settings import Settings
 from server.solver import Solver
 
@@ -20,16 +19,23 @@ CLIENT_GONE_STATUS = 499  # nobody reads it
 
 
 def create_app(solver: Solver, settings: Settings) -> FastAPI:
-    """An application that runs `solver` for as long as it lives."""
+    """An application that runs `solver`, loaded and warm, for as long as it lives itself."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with solver:
             yield
 
+    async def on_error(_: Request, error: Exception) -> Response:
+        return respond(error, solver.metrics)
+
+    async def on_client_gone(_: Request, __: Exception) -> Response:
+        solver.metrics.request(CLIENT_GONE)
+        return Response(status_code=CLIENT_GONE_STATUS)
+
     app = FastAPI(
         title="ponder",
-        summary="Small recursive models that solve puzzles, with checked answers.",
+        summary="Small recursive models that solve puzzles; answers are checked by the rules.",
         version=version("ponder"),
         lifespan=lifespan,
         redoc_url=None,
@@ -37,8 +43,8 @@ def create_app(solver: Solver, settings: Settings) -> FastAPI:
     app.state.solver = solver
     app.state.batch_limit = settings.batch_limit
     app.include_router(router)
-    app.add_middleware(
-        BodyLimit, limit_bytes=settings.body_limit_bytes, metrics=solver.metrics
-    )
-    ...
+    app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes, metrics=solver.metrics)
+    for error in (*BY_ERROR, HTTPException, Exception):
+        app.add_exception_handler(error, on_error)
+    app.add_exception_handler(ClientGoneError, on_client_gone)
     return app

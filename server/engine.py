@@ -143,9 +143,7 @@ def _open_session(path: Path, device: Device, threads: int | None) -> ort.Infere
     if threads is not None:
         options.intra_op_num_threads = threads
     try:
-        session = ort.InferenceSession(
-            path, options, providers=[provider], enable_fallback=0
-        )
+        session = ort.InferenceSession(path, options, providers=[provider], enable_fallback=0)
     except Exception as error:  # onnxruntime's errors have no common base
         raise BundleError(f"{path}: onnxruntime cannot load it: {error}") from error
     if session.get_providers()[0] != provider:

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from puzzles.errors import InvalidGridError, UnknownKindError, UnsupportedShapeError
+from server.metrics import Metrics
 from server.scheduler import QueueFullError
 from server.schemas import Problem, ProblemError
 from server.solver import DrainingError, LimitExceededError, NotServedError
@@ -101,33 +102,30 @@ def problem_of(error: Exception) -> Problem:
     """What a client is told of an error; an error that nobody foresaw tells nothing of itself."""
     if isinstance(error, RequestValidationError) and _is_broken_json(error):
         return _problem(INVALID_JSON, str(error.errors()[0]["ctx"]["error"]))
+    if isinstance(error, HTTPException):
+        return _problem(_framework_problem(HTTPStatus(error.status_code)), error.detail)
     if type(error) not in BY_ERROR:
         return _problem(INTERNAL, "the server's log has more")
     return _problem(BY_ERROR[type(error)], _detail(error), _listed(error))
 
 
-def error_response(error: Exception) -> Response:
-    """Status, headers and body for an error."""
+def respond(error: Exception, metrics: Metrics) -> Response:
+    """Answer a request with its error, and count it."""
     problem = problem_of(error)
-    headers = {}
+    metrics.request(problem.code)
+    headers: dict[str, str] = {}
+    if isinstance(error, HTTPException) and error.headers:
+        headers.update(error.headers)  # Allow, of a wrong method
     if isinstance(error, QueueFullError):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
-    return problem_response(problem, headers)
+    return Response(problem.model_dump_json(exclude_none=True), problem.status, headers, MEDIA_TYPE)
 
 
-def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """A problem as a response."""
-    body = problem.model_dump_json(exclude_none=True)
-    return Response(body, problem.status, headers, MEDIA_TYPE)
-
-
-def http_problem(error: HTTPException) -> Problem:
+def _framework_problem(status: HTTPStatus) -> ProblemClass:
     """What the web framework itself refuses: unknown paths, wrong methods, undecodable bodies."""
-    status = HTTPStatus(error.status_code)
-    if status is HTTPStatus.BAD_REQUEST:  # FastAPI: the body's bytes are no JSON at all
-        return _problem(INVALID_JSON, error.detail)
-    code = status.phrase.lower().replace(" ", "_")
-    return _problem(ProblemClass(status, code, status.phrase), error.detail)
+    if status is HTTPStatus.BAD_REQUEST:  # the only one that FastAPI makes: bytes that are no JSON
+        return INVALID_JSON
+    return ProblemClass(status, status.phrase.lower().replace(" ", "_"), status.phrase)
 
 
 def _is_broken_json(error: RequestValidationError) -> bool:
@@ -166,9 +164,7 @@ def _in_words(fault: ProblemError) -> str:
     return f"{fault.field}: {fault.detail}" if fault.field else fault.detail
 
 
-def _problem(
-    kind: ProblemClass, detail: str, errors: list[ProblemError] | None = None
-) -> Problem:
+def _problem(kind: ProblemClass, detail: str, errors: list[ProblemError] | None = None) -> Problem:
     return Problem(
         type=f"urn:ponder:problem:{kind.code}",
         title=kind.title,

@@ -5,7 +5,7 @@ from typing import final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.errors import BodyTooLargeError, error_response
+from server.errors import BodyTooLargeError, respond
 from server.metrics import Metrics
 
 
@@ -25,8 +25,7 @@ class BodyLimit:
         try:
             messages = await self._read(Headers(scope=scope), receive)
         except BodyTooLargeError as error:
-            response = error_response(error)
-            self._metrics.request("body_too_large")
+            response = respond(error, self._metrics)
             await response(scope, receive, send)
             return
 

@@ -30,12 +30,8 @@ class Metrics:
         histogram = partial(Histogram, registry=self._registry)
 
         gauge("ponder_build_info", "Version of the server.", ["version"]).labels(version).set(1)
-        self._queue_depth = gauge(
-            "ponder_queue_depth", "Puzzles waiting for a slot.", ["puzzle"]
-        )
-        self._slots_active = gauge(
-            "ponder_slots_active", "Slots that hold a row.", ["puzzle"]
-        )
+        self._queue_depth = gauge("ponder_queue_depth", "Puzzles waiting for a slot.", ["puzzle"])
+        self._slots_active = gauge("ponder_slots_active", "Slots that hold a row.", ["puzzle"])
         self._requests = counter(
             "ponder_requests", "Requests to solve, single or batch, by outcome.", ["outcome"]
         )

@@ -1,17 +1,19 @@
 """The endpoints: they translate between HTTP and the solver, and notice when a client leaves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Annotated, Any, final
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import ValidationError
+from starlette.types import Receive, Scope, Send
 
 from puzzles.errors import PuzzleError
+from server.arrivals import Arrivals, ClientGoneError
 from server.errors import NotJsonError, TooManyItemsError, problem_of
-from server.lane import Job, SolveResult
+from server.lane import Job
 from server.schemas import (
     BatchAnswer,
     BatchRequest,
@@ -25,14 +27,28 @@ from server.schemas import (
 )
 from server.solver import LimitExceededError, NotServedError, Solver
 
+ANSWERED, CLIENT_GONE = "answered", "client_gone"  # outcomes beside the codes of problems
 NDJSON = "application/x-ndjson"
 METRICS_PAGE = "text/plain; version=0.0.4; charset=utf-8"
 
 router = APIRouter()
 
 
-class ClientGoneError(Exception):
-    """The client closed its connection; nobody waits for the answer."""
+@final
+class ResultStream(StreamingResponse):
+    """NDJSON whose jobs end with it, even if it fails before its first line."""
+
+    media_type = NDJSON
+
+    def __init__(self, lines: AsyncIterator[str], arrivals: Arrivals) -> None:
+        super().__init__(lines)
+        self._arrivals = arrivals
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._arrivals.cancel()
 
 
 def get_solver(request: Request) -> Solver:
@@ -51,18 +67,31 @@ AppSolver = Annotated[Solver, Depends(get_solver)]
 BatchLimit = Annotated[int, Depends(get_batch_limit)]
 
 
-@router.post("/v1/solve", responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}})
+def require_json(request: Request) -> None:
+    """Raises: NotJsonError where the content type says that the body is something else."""
+    media = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media != "application/json" and not media.endswith("+json"):
+        raise NotJsonError
+
+
+JsonBody = Depends(require_json)
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": "A problem (RFC 9457)."} for status in ("4XX", "5XX")
+}
+
+
+@router.post("/v1/solve", responses=PROBLEMS, dependencies=[JsonBody])
 async def solve(body: SolveRequest, request: Request, solver: AppSolver) -> SolveAnswer:
     """Solve one puzzle."""
     job = solver.prepare(body, arrived_s=solver.clock())
+    arrivals = Arrivals({0: job})
     solver.submit([job])
-    async with aclosing(_as_answered(request, {0: job})) as arrivals:
-        async for _, result in arrivals:
-            if isinstance(result, Exception):
-                raise result
-            solver.metrics.request("answered")
-            return SolveAnswer.of(result)
-    raise AssertionError("a job without a result")
+    async with aclosing(arrivals.wait(request)) as results:
+        _, result = await anext(results)
+    if isinstance(result, Exception):
+        raise result
+    solver.metrics.request(ANSWERED)
+    return SolveAnswer.of(result)
 
 
 @router.post(
@@ -70,9 +99,9 @@ async def solve(body: SolveRequest, request: Request, solver: AppSolver) -> Solv
     response_model=BatchAnswer,
     responses={
         200: {"content": {NDJSON: {"schema": {"$ref": "#/components/schemas/BatchResult"}}}},
-        "4XX": {"model": Problem},
-        "5XX": {"model": Problem},
+        **PROBLEMS,
     },
+    dependencies=[JsonBody],
 )
 async def solve_batch(
     body: BatchRequest, request: Request, solver: AppSolver, batch_limit: BatchLimit
@@ -85,10 +114,11 @@ async def solve_batch(
     if len(body.items) > batch_limit:
         raise TooManyItemsError(len(body.items), batch_limit)
     jobs, bad = await asyncio.to_thread(_prepare_all, solver, body.items, arrived_s)
+    arrivals = Arrivals(jobs)
     solver.submit(list(jobs.values()))
-    results = _batch_results(request, solver, jobs, bad)
+    results = _batch_results(request, solver, arrivals, bad)
     if _accepts_ndjson(request):
-        return StreamingResponse(_lines(results), media_type=NDJSON)
+        return ResultStream(_lines(results, solver), arrivals)
     async with aclosing(results):
         found = [result async for result in results]
     return BatchAnswer(results=sorted(found, key=lambda result: result.index))
@@ -133,54 +163,27 @@ def _prepare_all(
 
 
 async def _batch_results(
-    request: Request, solver: Solver, jobs: Mapping[int, Job], bad: Mapping[int, Problem]
-) -> AsyncIterator[BatchResult]:
+    request: Request, solver: Solver, arrivals: Arrivals, bad: Mapping[int, Problem]
+) -> AsyncGenerator[BatchResult]:
     """Every item's result in the order of arrival, bad items first."""
     for index, problem in bad.items():
         yield BatchResult(index=index, problem=problem)
-    async with aclosing(_as_answered(request, jobs)) as arrivals:
-        async for index, result in arrivals:
+    async with aclosing(arrivals.wait(request)) as results:
+        async for index, result in results:
             if isinstance(result, Exception):
                 yield BatchResult(index=index, problem=problem_of(result))
             else:
                 yield BatchResult(index=index, result=SolveAnswer.of(result))
-    solver.metrics.request("answered")
+    solver.metrics.request(ANSWERED)
 
 
-async def _lines(results: AsyncIterator[BatchResult]) -> AsyncIterator[str]:
-    async for result in results:
-        yield result.model_dump_json(exclude_none=False) + "\n"
-
-
-async def _as_answered(
-    request: Request, jobs: Mapping[int, Job]
-) -> AsyncIterator[tuple[int, SolveResult | Exception]]:
-    """Results as they come. Jobs that are not done when the caller leaves are cancelled.
-
-    Raises: ClientGoneError.
-    """
-    indices = {asyncio.wrap_future(job.future): index for index, job in jobs.items()}
-    pending = set(indices)
-    gone = asyncio.create_task(_disconnected(request))
-    try:
-        while pending:
-            await asyncio.wait({*pending, gone}, return_when=asyncio.FIRST_COMPLETED)
-            done = {future for future in pending if future.done()}
-            if gone.done() and not done:
-                raise ClientGoneError
-            pending -= done
-            for future in done:
-                error = future.exception()
-                yield indices[future], error if isinstance(error, Exception) else future.result()
-    finally:
-        gone.cancel()
-        for future in pending:
-            future.cancel()
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+async def _lines(results: AsyncGenerator[BatchResult], solver: Solver) -> AsyncIterator[str]:
+    async with aclosing(results):
+        try:
+            async for result in results:
+                yield result.model_dump_json() + "\n"
+        except ClientGoneError:  # the response has begun: there is nobody to tell
+            solver.metrics.request(CLIENT_GONE)
 
 
 def _accepts_ndjson(request: Request) -> bool:

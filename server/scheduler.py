@@ -108,14 +108,14 @@ class Scheduler(Generic[JobT]):
         """Nothing waits and nothing works."""
         return not self._waiting and not self._working
 
-    def reserve(self, jobs: int) -> None:
+    def check_room(self, jobs: int) -> None:
         """Check that so many more jobs fit into the queue. Raises: QueueFullError."""
         if len(self._waiting) + jobs > self._queue_limit:
             raise QueueFullError(self._slot_seconds * (1 + len(self._waiting) / self._slots))
 
     def submit(self, job: JobT, budget: Budget, now_s: float) -> None:
         """Queue a job that arrived at `now_s`. Raises: QueueFullError."""
-        self.reserve(1)
+        self.check_room(1)
         self._waiting[job] = _Entry(budget, arrived_s=now_s)
 
     def cancel(self, job: JobT) -> None:

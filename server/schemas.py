@@ -20,6 +20,12 @@ _GRID_SCHEMA = {
         {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}},
     ],
 }
+_VERIFIED = {
+    Verdict.solved: True,
+    Verdict.wrong: False,
+    Verdict.unknown: None,
+    None: False,  # there was no answer
+}
 _ITEMS_SCHEMA = {"type": "array", "items": {"$ref": "#/components/schemas/SolveRequest"}}
 
 
@@ -61,12 +67,12 @@ class SolveAnswer(_Wire):
     """What came of one puzzle.
 
     `solution` is null unless `status` is solved: an answer that the rules have checked
-    (`verified`), or on which the network halted where no rule can check.
+    (`verified`), or on which the network halted where no rule can check (`verified` is null).
     """
 
     status: Status
     solution: list[list[int]] | None
-    verified: bool
+    verified: bool | None
     steps: int = Field(description="Supervision steps over all attempts.")
     attempts: int = Field(description="Attempts begun.")
     stopped_by: StoppedBy
@@ -80,7 +86,7 @@ class SolveAnswer(_Wire):
         return cls(
             status=result.finish.status,
             solution=None if result.solution is None else result.solution.tolist(),
-            verified=result.verdict is Verdict.solved,
+            verified=_VERIFIED[result.verdict],
             steps=result.spent.steps,
             attempts=result.spent.attempts,
             stopped_by=result.finish.stopped_by,

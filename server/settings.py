@@ -1,6 +1,6 @@
-"""Settings of the server: `PONDER_*` in the environment, or flags of `ponder serve`."""
+"""Settings of the server, and by them its flags: `--queue-limit 9` or `PONDER_QUEUE_LIMIT=9`."""
 
-import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,48 +14,68 @@ SHIPPED_BUNDLE = Path("bundles/sudoku")
 
 
 def _split_paths(value: object) -> object:
-    """Environment variables hold several paths like PATH does."""
-    return value.split(os.pathsep) if isinstance(value, str) else value
+    """Several paths in one text stand between commas; a flag that is repeated comes like that."""
+    return value.split(",") if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Sizes in bytes, times in seconds."""
+    """Serve bundles over HTTP. Every option may also be given as PONDER_... in the environment."""
 
     model_config = SettingsConfigDict(env_prefix="PONDER_", frozen=True, extra="forbid")
 
-    host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)  # 0 = any free port
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0: any free one")
     bundles: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = Field(
-        (SHIPPED_BUNDLE,), min_length=1
+        (SHIPPED_BUNDLE,), min_length=1, description="bundle directories, between commas"
     )
-    device: Device = "cpu"
-    threads: int | None = Field(None, ge=1)  # of onnxruntime; None = one per core
-    slots: int = Field(64, ge=1)  # rows of one supervision step, per puzzle size
-    queue_limit: int = Field(1024, ge=1)  # puzzles waiting for a slot, per puzzle size
-    batch_limit: int = Field(256, ge=1)  # items of one batch request
-    body_limit_bytes: int = Field(2 * 1024 * 1024, ge=1)
-    max_steps: int = Field(64, ge=1)  # supervision steps per attempt, where a request is silent
-    attempts: int = Field(16, ge=1)
-    max_steps_limit: int = Field(1024, ge=1)  # what a request may ask for
-    attempts_limit: int = Field(256, ge=1)
-    drain_seconds: float = Field(30.0, gt=0)
-    log_level: LogLevel = "info"
+    device: Device = Field("cpu", description="where the step graphs run")
+    threads: int | None = Field(
+        None, ge=1, description="threads of a supervision step on the CPU; unset: one per core"
+    )
+    slots: int = Field(64, ge=1, description="rows of a supervision step, per puzzle size")
+    queue_limit: int = Field(
+        1024, ge=1, description="puzzles that may wait for a slot, per puzzle size"
+    )
+    batch_limit: int = Field(256, ge=1, description="items of one batch")
+    body_limit_bytes: int = Field(2 * 1024 * 1024, ge=1, description="size of a request's body")
+    max_steps: int = Field(
+        64, ge=1, description="supervision steps per attempt, where a request does not say"
+    )
+    attempts: int = Field(16, ge=1, description="attempts, where a request does not say")
+    max_steps_limit: int = Field(1024, ge=1, description="max_steps that a request may ask for")
+    attempts_limit: int = Field(256, ge=1, description="attempts that a request may ask for")
+    drain_seconds: float = Field(
+        30.0, gt=0, description="time that accepted puzzles have when the server is stopped"
+    )
+    log_level: LogLevel = Field("info", description="what is worth a line in the log")
 
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":
-        for value, limit in (
-            ("batch_limit", "queue_limit"),
-            ("max_steps", "max_steps_limit"),
-            ("attempts", "attempts_limit"),
+        for name, value, limit_name, limit in (
+            ("batch_limit", self.batch_limit, "queue_limit", self.queue_limit),
+            ("max_steps", self.max_steps, "max_steps_limit", self.max_steps_limit),
+            ("attempts", self.attempts, "attempts_limit", self.attempts_limit),
         ):
-            if getattr(self, value) > getattr(self, limit):
-                raise ValueError(
-                    f"{value} {getattr(self, value)} is above {limit} {getattr(self, limit)}"
-                )
+            if value > limit:
+                raise ValueError(f"{name} {value} is above {limit_name} {limit}")
         return self
 
 
+def read_settings(arguments: Sequence[str]) -> Settings:
+    """Settings from flags, then the environment, then defaults.
+
+    `--help` and flags that do not exist end the process, as argparse does.
+    Raises: pydantic.ValidationError.
+    """
+    return Settings(
+        _cli_parse_args=list(arguments),
+        _cli_prog_name="ponder serve",
+        _cli_kebab_case=True,
+        _cli_shortcuts={"bundles": "bundle"},
+    )
+
+
 def find_bundle(path: Path) -> Path:
-    """Where a bundle is: here, or beside the package (a clone, an image with its own directory)."""
+    """Where a bundle is: here, or beside the package (a clone seen from another directory)."""
     beside = Path(__file__).resolve().parent.parent / path
     return beside if not path.exists() and beside.exists() else path

@@ -4,9 +4,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
 from typing import final
 
-from server.lane import Job, Lane, StepReport
+from server.lane import Job, Lane, SolveResult, StepReport
 from server.metrics import Metrics
 from server.scheduler import Departure, Plan
 
@@ -73,12 +75,12 @@ class Worker:
             if self._closing:
                 raise WorkerClosedError
             for lane in self._lanes:
-                lane.scheduler.reserve(sum(job.lane is lane for job in jobs))
+                lane.scheduler.check_room(sum(job.lane is lane for job in jobs))
             for job in jobs:
                 job.lane.scheduler.submit(job, job.budget, job.arrived_s)
             self._changed.notify()
         for job in jobs:
-            job.future.add_done_callback(lambda _, job=job: self._forget_cancelled(job))
+            job.future.add_done_callback(partial(self._forget_cancelled, job))
 
     def limit_deadlines(self, seconds: float) -> None:
         """Let nothing that was accepted run for longer than this."""
@@ -86,8 +88,8 @@ class Worker:
             for lane in self._lanes:
                 lane.scheduler.limit_deadlines(self._clock() + seconds)
 
-    def _forget_cancelled(self, job: Job) -> None:
-        if job.future.cancelled():
+    def _forget_cancelled(self, job: Job, future: Future[SolveResult]) -> None:
+        if future.cancelled():
             with self._changed:
                 job.lane.scheduler.cancel(job)
 

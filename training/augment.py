@@ -10,6 +10,7 @@ from torch import Tensor
 
 from puzzles.kind import PuzzleSpec
 from training.pool import Drawn
+from training.recipe import RecipeError
 
 
 class Augment(Protocol):
@@ -22,11 +23,14 @@ class Augment(Protocol):
 
 @final
 class SudokuAugment:
-    """Symbols permuted, bands, rows in bands, stacks, columns in stacks, transpose."""
+    """Symbols permuted, bands, rows in bands, stacks, columns in stacks, transpose.
+
+    Raises: RecipeError for a puzzle without boxes.
+    """
 
     def __init__(self, spec: PuzzleSpec) -> None:
         if spec.box_height is None or spec.box_width is None:
-            raise ValueError(f"{spec.name} has no boxes: these are not its symmetries")
+            raise RecipeError(f"augment: {spec.name} has no boxes, these are not its symmetries")
         self._size = spec.symbols
         self._box = (spec.box_height, spec.box_width)
         self._first_symbol = spec.vocab_size - spec.symbols

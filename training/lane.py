@@ -47,9 +47,7 @@ class TrainingLane:
         self.monitor = None
         if lane.validation is not None:
             puzzles = PuzzleSet.open(lane.validation, "validation", puzzle=lane.puzzle)
-            self.monitor = Monitor(
-                kind, puzzles, count=recipe.validation_puzzles, device=device
-            )
+            self.monitor = Monitor(kind, puzzles, count=recipe.validation_puzzles, device=device)
         self._sums = torch.zeros(6, dtype=torch.float64, device=device)
 
     def count(self, loss: StepLoss, halted: Halted) -> None:
@@ -64,6 +62,10 @@ class TrainingLane:
                 halted.steps,
             ]
         ).double()
+
+    def close(self) -> None:
+        """Stop what generates its puzzles."""
+        self.batch.pool.close()
 
     def drain(self) -> dict[str, float]:
         """Means since the last call, named by puzzle; empty if the lane had no step since."""

@@ -1,4 +1,4 @@
-"""The validation monitor: exact accuracy of the averaged weights on puzzles kept out of training."""
+"""The validation monitor: exact accuracy of averaged weights on puzzles kept out of training."""
 
 from dataclasses import dataclass
 from typing import final
@@ -42,8 +42,8 @@ class Monitor:
         exact, q_error, rows = 0.0, 0.0, len(self._tokens)
         for begin in range(0, rows, BATCH_ROWS):
             tokens = self._tokens[begin : begin + BATCH_ROWS]
-            right, q_halt = _solve(trm, tokens, self._labels[begin : begin + BATCH_ROWS],
-                                   supervision_steps, dtype)
+            labels = self._labels[begin : begin + BATCH_ROWS]
+            right, q_halt = _solve(trm, tokens, labels, supervision_steps, dtype)
             exact += right.sum().item()
             q_error += (q_halt.sigmoid() - right.float()).square().sum().item()
         return Validation(exact / rows, q_error / rows)

@@ -98,9 +98,7 @@ def _build(trm: TinyRecursiveModel, config: Optimizer) -> list[torch.optim.Optim
     decay, betas = config.weight_decay, config.betas
     if config.name == "adamw":
         return [
-            torch.optim.AdamW(
-                parameters, lr=config.lr, betas=betas, weight_decay=decay, fused=True
-            )
+            torch.optim.AdamW(parameters, lr=config.lr, betas=betas, weight_decay=decay, fused=True)
         ]
     if config.name == "adam_atan2":
         return [AdamATan2(parameters, lr=config.lr, betas=betas, weight_decay=decay)]

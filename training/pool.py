@@ -1,5 +1,6 @@
 """Puzzles ready on the training device, drawn by weight from one or more sources."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
@@ -9,9 +10,11 @@ import torch
 from torch import Tensor
 
 from puzzles.kind import PuzzleKind
-from training.dataset import PuzzleSet
+from training.dataset import PuzzleArrays, PuzzleSet
 from training.recipe import Lane, Source
-from training.sudoku_generator import generate_chunk
+from training.sudoku_generator import PuzzleStream
+
+CHUNKS = 16  # of a source's generated puzzles; one is replaced at each refresh
 
 
 @dataclass(frozen=True)
@@ -24,35 +27,41 @@ class Drawn:
 
 @final
 class Pool:
-    """All puzzles of a lane: sources lie one behind the other in one array on the device."""
+    """All puzzles of a lane: sources lie one behind the other in one array on the device.
+
+    `refresh` comes before the first `draw`: it is what fills in generated puzzles.
+    """
 
     def __init__(self, kind: PuzzleKind, lane: Lane, *, seed: int, device: torch.device) -> None:
         self._kind = kind
-        self._streams: list[_Stream] = []
-        questions: list[npt.NDArray[np.uint8]] = []
-        answers: list[npt.NDArray[np.uint8]] = []
-        starts, start = [], 0
-        for source in lane.sources:
-            if source.path is not None:
-                puzzles = PuzzleSet.open(source.path, source.split, puzzle=kind.spec.name)
-                question, answer = np.asarray(puzzles.questions), np.asarray(puzzles.answers)
+        sets = [_open(source, kind) for source in lane.sources]
+        sizes = [
+            CHUNKS * _chunk_size(source) if puzzles is None else len(puzzles)
+            for source, puzzles in zip(lane.sources, sets, strict=True)
+        ]
+        starts = np.cumsum([0, *sizes]).tolist()
+        shape = (starts[-1], kind.spec.seq_len)
+        # int16 keeps a million 9×9 puzzles at 320 MB, labels included.
+        self._tokens = torch.zeros(shape, dtype=torch.int16, device=device)
+        self._labels = torch.zeros_like(self._tokens)
+        self._streams: list[_FreshChunks] = []
+        for source, puzzles, start in zip(lane.sources, sets, starts, strict=False):
+            if puzzles is None:
+                stream_seed = seed + len(self._streams)
+                self._streams.append(_FreshChunks(kind, source, start, stream_seed))
             else:
-                stream = _Stream(kind, source, start, seed + len(self._streams))
-                self._streams.append(stream)
-                question, answer = stream.first()
-            questions.append(question)
-            answers.append(answer)
-            starts.append(start)
-            start += len(question)
-        self._tokens = self._encode(np.concatenate(questions)).to(device)
-        self._labels = self._encode(np.concatenate(answers)).to(device)
-        self._starts = torch.tensor(starts, device=device)
-        self._sizes = torch.tensor([len(q) for q in questions], device=device)
+                self._write(start, puzzles.questions, puzzles.answers)
+        self._starts = torch.tensor(starts[:-1], device=device)
+        self._sizes = torch.tensor(sizes, device=device)
         self._weights = torch.tensor([s.weight for s in lane.sources], device=device)
 
-    def _encode(self, cells: npt.NDArray[np.uint8]) -> Tensor:
-        """(N, S) grid cells -> (N, S) tokens; int16 keeps a million 9×9 puzzles at 160 MB."""
-        return torch.from_numpy(self._kind.encode_flat(cells).astype(np.int16))
+    def _write(
+        self, start: int, questions: npt.NDArray[np.uint8], answers: npt.NDArray[np.uint8]
+    ) -> None:
+        """Put (N, S) grid cells in place as tokens, from row `start` on."""
+        for array, cells in ((self._tokens, questions), (self._labels, answers)):
+            tokens = self._kind.encode_flat(cells).astype(np.int16)
+            array[start : start + len(cells)] = torch.from_numpy(tokens)
 
     def draw(self, count: int, generator: torch.Generator) -> Drawn:
         """`count` puzzles with replacement: a source by weight, then one of its puzzles."""
@@ -63,59 +72,63 @@ class Pool:
         return Drawn(self._tokens[index].long(), self._labels[index].long())
 
     def refresh(self, optimizer_step: int) -> None:
-        """Replace part of each stream's puzzles by fresh ones when its time has come."""
-        for stream in self._streams:
-            if optimizer_step % stream.source.refresh_every == 0:
-                self._replace(stream, stream.round_at(optimizer_step))
+        """Bring generated puzzles to where they stand when `optimizer_step` begins.
 
-    def restore(self, optimizer_step: int) -> None:
-        """Bring the streams to where an uninterrupted run has them after `optimizer_step`."""
+        It depends on nothing but the seed and that number, so a resumed run draws the same.
+        """
         for stream in self._streams:
-            last = stream.round_at(optimizer_step)
-            for number in range(max(1, last - stream.rounds + 1), last + 1):
-                self._replace(stream, number)
+            for start, puzzles in stream.due(optimizer_step):
+                self._write(start, puzzles.questions, puzzles.answers)
 
-    def _replace(self, stream: "_Stream", number: int) -> None:
-        if number == 0:
-            return
-        question, answer = stream.chunk(stream.rounds + number - 1)
-        begin = stream.start + (number - 1) % stream.rounds * len(question)
-        self._tokens[begin : begin + len(question)] = self._encode(question)
-        self._labels[begin : begin + len(question)] = self._encode(answer)
+    def close(self) -> None:
+        """Stop the threads that generate puzzles."""
+        for stream in self._streams:
+            stream.close()
+
+
+def _open(source: Source, kind: PuzzleKind) -> PuzzleSet | None:
+    """The data set of a source; None if it generates its puzzles. Raises: DatasetError."""
+    if source.path is None:
+        return None
+    return PuzzleSet.open(source.path, source.split, puzzle=kind.spec.name)
+
+
+def _chunk_size(source: Source) -> int:
+    return max(1, source.pool // CHUNKS)
 
 
 @final
-class _Stream:
-    """Fresh generated puzzles: `rounds` chunks are held, the oldest is replaced at each refresh.
-
-    Chunk k depends only on the seed and k, so a resumed run sees the same puzzles.
-    """
-
-    rounds = 16
+class _FreshChunks:
+    """A ring of generated chunks: chunk k in place k modulo `CHUNKS`, made ahead by a thread."""
 
     def __init__(self, kind: PuzzleKind, source: Source, start: int, seed: int) -> None:
-        self.source = source
-        self.start = start
         self._puzzle = kind.spec.name
-        self._seed = seed
-        self._count = max(1, source.pool // self.rounds)
+        self._source, self._start, self._seed = source, start, seed
+        self._size = _chunk_size(source)
+        self._stream: PuzzleStream | None = None
+        self._next = 0  # the chunk that the stream gives next
 
-    def round_at(self, optimizer_step: int) -> int:
-        """How many refreshes have happened when this optimizer step begins."""
-        return optimizer_step // self.source.refresh_every
+    def due(self, optimizer_step: int) -> Iterator[tuple[int, PuzzleArrays]]:
+        """Chunks that are missing at this optimizer step, and the row that each begins at."""
+        oldest = optimizer_step // self._source.refresh_every
+        if self._stream is None or not oldest <= self._next <= oldest + CHUNKS:
+            self.close()
+            self._next = oldest
+            self._stream = PuzzleStream(
+                self._puzzle,
+                seed=self._seed,
+                extra_givens=self._source.extra_givens,
+                taken=oldest * self._size,
+                chunk_size=self._size,
+                ahead=2,
+            )
+        while self._next < oldest + CHUNKS:
+            puzzles = self._stream.take(self._size)
+            yield self._start + self._next % CHUNKS * self._size, puzzles
+            self._next += 1
 
-    def chunk(self, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """Questions and answers, (count, S) uint8 each."""
-        made = generate_chunk(
-            self._puzzle,
-            seed=self._seed,
-            chunk_index=index,
-            count=self._count,
-            extra_givens=self.source.extra_givens,
-        )
-        return made.questions, made.answers
-
-    def first(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """The puzzles before the first refresh."""
-        chunks = [self.chunk(index) for index in range(self.rounds)]
-        return np.concatenate([q for q, _ in chunks]), np.concatenate([a for _, a in chunks])
+    def close(self) -> None:
+        """Stop the thread."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None

@@ -4,9 +4,17 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from model.config import ModelConfig
+from puzzles.registry import by_name
 
 LossName = Literal["stablemax", "softmax"]
 OptimizerName = Literal["adamw", "adam_atan2", "muon"]
@@ -35,6 +43,9 @@ class Source(_Frozen):
     def _one_origin(self) -> "Source":
         if (self.path is None) != self.generate:
             raise ValueError("a source has either path = DIRECTORY or generate = true")
+        low, high = self.extra_givens
+        if not 0 <= low <= high:
+            raise ValueError(f"extra_givens = [{low}, {high}]: expected [A, B] with 0 ≤ A ≤ B")
         return self
 
 
@@ -47,6 +58,12 @@ class Lane(_Frozen):
     augment: bool = False
     sources: tuple[Source, ...] = Field(min_length=1)
     validation: Path | None = None
+
+    @field_validator("puzzle")
+    @classmethod
+    def _known(cls, puzzle: str) -> str:
+        by_name(puzzle)
+        return puzzle
 
 
 class Loss(_Frozen):
@@ -111,6 +128,17 @@ class Recipe(_Frozen):
     validate_every: int = Field(default=2000, gt=0)
     validation_puzzles: int = Field(default=512, gt=0)
 
+    @model_validator(mode="after")
+    def _one_lane_per_puzzle(self) -> "Recipe":
+        puzzles = [lane.puzzle for lane in self.lanes]
+        if len(set(puzzles)) < len(puzzles):
+            raise ValueError(
+                f"lanes {', '.join(puzzles)}: a puzzle has one lane, with many sources"
+            )
+        if self.model.cell != "lattice" and len(puzzles) > 1:
+            raise ValueError(f"cell {self.model.cell!r} fits one puzzle, got {', '.join(puzzles)}")
+        return self
+
 
 def read_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     """Read a TOML recipe; each override is `key.sub=value`, its value in TOML notation.
@@ -121,6 +149,8 @@ def read_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
         raw = tomllib.loads(path.read_text())
     except FileNotFoundError as error:
         raise RecipeError(f"{path}: no such recipe") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}: not valid TOML: {error}") from error
     for override in overrides:

@@ -52,9 +52,7 @@ class RollingBatch:
         self._state_len = trm.state_len(seq_len)
         self.tokens = torch.zeros(batch_size, seq_len, dtype=torch.int64, device=device)
         self.labels = torch.zeros_like(self.tokens)
-        self.carry = trm.start(
-            torch.zeros(batch_size, self._state_len, device=device), dtype=dtype
-        )
+        self.carry = trm.start(torch.zeros(batch_size, self._state_len, device=device), dtype=dtype)
         self.steps = torch.zeros(batch_size, dtype=torch.int64, device=device)
         self.halted = torch.ones(batch_size, dtype=torch.bool, device=device)
 

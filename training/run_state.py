@@ -50,7 +50,9 @@ def prune(run: Path, metric: str | None) -> None:
     found = checkpoints(run)
     kept = set(found[-KEPT:])
     if metric is not None:
-        kept.add(max(found, key=lambda path: read_info(path).metrics.get(metric, -1.0)))
+        measured = {path: read_info(path).metrics.get(metric) for path in found}
+        best = {path: value for path, value in measured.items() if value is not None}
+        kept.update(sorted(best, key=lambda path: best[path])[-1:])
     for path in found:
         if path not in kept:
             shutil.rmtree(path)
@@ -66,11 +68,15 @@ def write_recipe(run: Path, recipe: Recipe) -> None:
 
 def check_resumable(run: Path, recipe: Recipe) -> None:
     """Refuse to go on with another recipe. Raises: RecipeError naming what changed."""
-    before = json.loads((run / RECIPE_FILE).read_text())
+    path = run / RECIPE_FILE
+    try:
+        before = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{path}: cannot be read: {error}") from error
     now = json.loads(recipe.model_dump_json())
     changed = [key for key in now if now[key] != before.get(key) and key not in FREE_TO_CHANGE]
     if changed:
         raise RecipeError(
-            f"{run / RECIPE_FILE} was made with another {', '.join(changed)}; "
+            f"{path} was made with another {', '.join(changed)}; "
             "start a new run (another name), or resume with the recipe it had"
         )

@@ -1,10 +1,9 @@
 """One training run: roll the batches, update, average, log, validate, save; resumable."""
 
 import logging
-import math
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -15,6 +14,8 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from model.checkpoint import (
+    RESUME_FILE,
+    CheckpointError,
     CheckpointInfo,
     load_resume,
     load_weights,
@@ -29,13 +30,15 @@ from training.losses import StepLoss, step_loss
 from training.optimizers import OptimizerGroup, learning_rate_share
 from training.recipe import Recipe
 from training.run_log import RunLog
-from training.run_state import checkpoint_path, prune, write_recipe
+from training.run_state import checkpoint_path, checkpoints, prune, write_recipe
 
 log = logging.getLogger(__name__)
 
+NEVER = torch.iinfo(torch.int64).max
+
 
 class TrainingDivergedError(RuntimeError):
-    """The loss is no finite number any more; the last good checkpoint stands."""
+    """Loss or weights are no finite numbers any more; the last good checkpoint stands."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,13 @@ class Trainer:
         ]
         self._shares = np.array([lane.share for lane in recipe.lanes])
         self._shares /= self._shares.sum()
-        self._forward = torch.compile(self._loss_of, dynamic=False) if recipe.compile else self._loss_of
+        self._forward = (
+            torch.compile(self._loss_of, dynamic=False) if recipe.compile else self._loss_of
+        )
         self.optimizer_step = 0
-        self._metrics: dict[str, float] = {}
-        write_recipe(run, recipe)
+        self._metrics: dict[str, float] = {}  # of these weights; empty if not validated
+        # On the device, so that no step waits for it.
+        self._first_bad_step = torch.tensor(NEVER, device=device)
 
     def _loss_of(
         self, tokens: Tensor, labels: Tensor, y: Tensor, z: Tensor
@@ -81,14 +87,13 @@ class Trainer:
         output = self.trm(tokens, Carry(y, z))
         return output, step_loss(output, labels, self.recipe.loss)
 
-    def train(
-        self, on_progress: Callable[[Progress], None], stop: Callable[[], bool]
-    ) -> None:
+    def train(self, on_progress: Callable[[Progress], None], stop: Callable[[], bool]) -> None:
         """Go on to the recipe's last optimizer step, or until `stop()`; saves at the end.
 
-        Raises: TrainingDivergedError.
+        Raises: TrainingDivergedError; nothing but finite weights is ever saved.
         """
-        run_log = RunLog(self.run_directory)
+        write_recipe(self.run_directory, self.recipe)
+        run_log = RunLog(self.run_directory, after=self.optimizer_step)
         try:
             self._loop(run_log, on_progress, stop)
         finally:
@@ -103,6 +108,7 @@ class Trainer:
             self._update()
             at = self.optimizer_step
             if at % recipe.log_every == 0 or at == total:
+                self._check_finite()
                 seconds = time.monotonic() - began
                 values = self._logged((at - since) / seconds)
                 since, began = at, time.monotonic()
@@ -124,6 +130,8 @@ class Trainer:
         batch.refill()
         output, loss = self._forward(batch.tokens, batch.labels, batch.carry.y, batch.carry.z)
         loss.total.backward()
+        bad_step = torch.where(loss.total.detach().isfinite(), NEVER, self.optimizer_step + 1)
+        self._first_bad_step = torch.minimum(self._first_bad_step, bad_step)
         self._optimizers.step(
             learning_rate_share(
                 self.optimizer_step,
@@ -134,6 +142,7 @@ class Trainer:
         self.ema.update_parameters(self.trm)
         lane.count(loss, batch.settle(output, loss.exact))
         self.optimizer_step += 1
+        self._metrics = {}
 
     def _draw_lane(self) -> int:
         """Drawn from seed and step alone, so that a resumed run draws the same."""
@@ -147,14 +156,26 @@ class Trainer:
         values = {"optimizer_steps_per_second": steps_per_second, "learning_rate_share": share}
         for lane in self._lanes:
             values |= lane.drain()
-        bad = [name for name, value in values.items() if not math.isfinite(value)]
-        if bad:
-            raise TrainingDivergedError(
-                f"optimizer step {self.optimizer_step}: {', '.join(bad)} is not finite; "
-                f"the last good checkpoint in {self.run_directory} stands. "
-                "A lower learning rate, more warm-up or clipping usually helps."
-            )
         return values
+
+    def _check_finite(self) -> None:
+        """Raises: TrainingDivergedError with the first bad optimizer step and the last good one."""
+        first = int(self._first_bad_step)
+        if first < NEVER:
+            what = f"the loss is not finite at optimizer step {first}"
+        elif bad := [name for name, weights in self._weights() if not weights.isfinite().all()]:
+            what = f"{', '.join(bad)} not finite after optimizer step {self.optimizer_step}"
+        else:
+            return
+        good = checkpoints(self.run_directory)
+        raise TrainingDivergedError(
+            f"diverged: {what}; last good checkpoint: {good[-1] if good else 'none'}. "
+            "A lower learning rate, more warm-up or clipping usually helps."
+        )
+
+    def _weights(self) -> Iterator[tuple[str, Tensor]]:
+        yield from self.trm.named_parameters()
+        yield from ((f"averaged {name}", p) for name, p in self.averaged.named_parameters())
 
     def validate(self) -> dict[str, float]:
         """Exact accuracy of the averaged weights, per lane that has a validation set."""
@@ -176,34 +197,39 @@ class Trainer:
         return module
 
     def save(self) -> Path:
-        """Write a checkpoint of this moment, unless it is there; delete old ones."""
+        """Write a checkpoint of this moment, unless it is there; delete old ones.
+
+        Raises: TrainingDivergedError rather than save weights that are not finite.
+        """
         directory = checkpoint_path(self.run_directory, self.optimizer_step)
         if not directory.exists():
-            info = CheckpointInfo(
-                name=self.recipe.name,
-                config=self.recipe.model,
-                specs=self.trm.specs,
-                optimizer_steps=self.optimizer_step,
-                trained_supervision_steps=self.recipe.halting.max_supervision_steps,
-                metrics=self._metrics,
-                versions={"torch": torch.__version__, "python": platform.python_version()},
-            )
-            resume = {
-                "optimizers": self._optimizers.state_dict(),
-                "averaged": self.ema.n_averaged,
-                "lanes": [lane.state_dict() for lane in self._lanes],
-            }
+            self._check_finite()
             save_checkpoint(
                 directory,
-                info,
+                self._info(),
                 ema=self.averaged.state_dict(),
                 raw=self.trm.state_dict(),
-                resume=resume,
+                resume={
+                    "optimizers": self._optimizers.state_dict(),
+                    "averaged": self.ema.n_averaged,
+                    "lanes": [lane.state_dict() for lane in self._lanes],
+                },
             )
             log.info("checkpoint saved", extra={"path": str(directory)})
         watched = [lane.name for lane in self._lanes if lane.monitor is not None]
         prune(self.run_directory, f"{watched[0]}/validation_exact" if watched else None)
         return directory
+
+    def _info(self) -> CheckpointInfo:
+        return CheckpointInfo(
+            name=self.recipe.name,
+            config=self.recipe.model,
+            specs=self.trm.specs,
+            optimizer_steps=self.optimizer_step,
+            trained_supervision_steps=self.recipe.halting.max_supervision_steps,
+            metrics=self._metrics,
+            versions={"torch": torch.__version__, "python": platform.python_version()},
+        )
 
     def resume(self, checkpoint: Path) -> None:
         """Go on from a checkpoint of this run as if it had never stopped.
@@ -214,10 +240,20 @@ class Trainer:
         load_weights(self.trm, weights_file(checkpoint, "raw"))
         load_weights(self.averaged, weights_file(checkpoint, "ema"))
         state = load_resume(checkpoint)
-        self._optimizers.load_state_dict(state["optimizers"])
-        self.ema.n_averaged.copy_(state["averaged"])
-        for lane, saved in zip(self._lanes, state["lanes"], strict=True):
-            lane.load_state_dict(saved)
-            lane.batch.pool.restore(info.optimizer_steps)
+        try:
+            self._optimizers.load_state_dict(state["optimizers"])
+            self.ema.n_averaged.copy_(state["averaged"])
+            for lane, saved in zip(self._lanes, state["lanes"], strict=True):
+                lane.load_state_dict(saved)
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:  # torch's, by what is off
+            problem = f"{type(error).__name__}: {error}"
+            raise CheckpointError(
+                f"{checkpoint / RESUME_FILE}: not the state of such a run: {problem}"
+            ) from error
         self.optimizer_step = info.optimizer_steps
         self._metrics = info.metrics
+
+    def close(self) -> None:
+        """Stop the lanes' threads."""
+        for lane in self._lanes:
+            lane.close()

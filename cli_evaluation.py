@@ -1,0 +1,137 @@
+"""`ponder evaluate` and `ponder plot`: what a model can do, and how its training went."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+
+if TYPE_CHECKING:
+    from training.evaluation_figures import Evaluation
+
+STDOUT = Path("-")
+
+console = Console()
+errors = Console(stderr=True)
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Checkpoint, run directory or bundle.")],
+    data: Annotated[
+        Path, typer.Option(help="Data set directory, or CSV with Sudoku-Extreme's columns; or .gz.")
+    ],
+    split: Annotated[str, typer.Option(help="Split of a data set directory.")] = "test",
+    puzzle_limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many, evenly spaced [all].")
+    ] = None,
+    steps: Annotated[
+        str,
+        typer.Option(
+            help="Supervision steps to report at. Every puzzle runs to the first; to the last "
+            "only those that are not verified."
+        ),
+    ] = "16,64",
+    restarts: Annotated[
+        int, typer.Option(min=0, help="Further attempts of what is not verified.")
+    ] = 0,
+    noise: Annotated[
+        float | None, typer.Option(min=0, help="Start noise of restarts [the manifest's, or 0.5].")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Puzzles at once; more help on a GPU.")] = 32,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+    device: Annotated[str, typer.Option(help="Of a checkpoint: cpu, cuda or cuda:N.")] = "cpu",
+    json: Annotated[Path | None, typer.Option(help="Write all figures; - for stdout.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the figures to this PNG.")] = None,
+    record: Annotated[
+        bool, typer.Option(help="Put accuracies into the bundle's manifest.")
+    ] = False,
+) -> None:
+    """Measure a model: accuracy by step, halting, calibration, verified answers, by difficulty."""
+    from export.manifest import Manifest
+    from export.subject import open_subject
+    from training.evaluation import evaluate as measure
+    from training.evaluation_data import read_evaluation_data
+    from training.run_state import resolve_checkpoint
+    from training.solves import Budget, parse_steps
+
+    with _said_clearly(), Progress(console=errors, transient=True) as progress:
+        if record:
+            Manifest.read(model)  # before the work, not after it
+        puzzles = read_evaluation_data(data, split, progress)
+        puzzles = puzzles.evenly_spaced(puzzle_limit or len(puzzles))
+        checkpoint, puzzle = resolve_checkpoint(model), puzzles.kind.spec.name
+        subject = open_subject(checkpoint, puzzle, threads=threads, device=device)
+        budget = Budget(
+            parse_steps(steps),
+            attempts=1 + restarts,
+            restart=subject.restart.by,
+            noise_scale=subject.restart.noise_scale if noise is None else noise,
+            slots=batch,
+        )
+        bar = progress.add_task("")
+
+        def show(attempt: int, done: int, total: int) -> None:
+            description = f"attempt {attempt} of {budget.attempts}"
+            progress.update(bar, description=description, completed=done, total=total)
+
+        figures = measure(subject.stepper, puzzles, budget, model_name=subject.name, on_step=show)
+    _hand_over(figures, json=json, plot=plot, record=model if record else None)
+
+
+def _hand_over(
+    figures: "Evaluation", *, json: Path | None, plot: Path | None, record: Path | None
+) -> None:
+    """Table to the terminal, JSON, picture, accuracies into the bundle `record`."""
+    from export.manifest import Accuracy
+    from export.record import record_accuracy
+    from training.evaluation_table import evaluation_table
+    from training.plot import plot_evaluation
+
+    (errors if json == STDOUT else console).print(evaluation_table(figures))
+    if json == STDOUT:
+        typer.echo(figures.model_dump_json(indent=1))
+    elif json is not None:
+        json.write_text(figures.model_dump_json(indent=1) + "\n")
+    if plot is not None:
+        plot_evaluation(figures, plot)
+    if record is not None:
+        of = {"data": figures.data, "puzzles": figures.puzzles}
+        rows = [Accuracy.model_validate(of | row.model_dump()) for row in figures.budgets]
+        with _said_clearly():
+            record_accuracy(record, rows)
+
+
+def plot(
+    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    out: Annotated[Path | None, typer.Option(help="PNG to write [RUN/curves.png].")] = None,
+) -> None:
+    """Draw a run's curves: losses, halted rows, validation, learning rate, a line per lane."""
+    from training.plot import plot_run
+
+    path = out or run / "curves.png"
+    with _said_clearly():
+        plot_run(run, path)
+    console.print(f"curves: {path}")
+
+
+@contextmanager
+def _said_clearly() -> Iterator[None]:
+    """A known error becomes one red message and exit status 2, without a traceback."""
+    from export.manifest import BundleError
+    from model.checkpoint import CheckpointError
+    from model.devices import DeviceError
+    from puzzles.errors import PuzzleError
+    from training.dataset import DatasetError
+    from training.run_log import RunLogError
+    from training.solves import EvaluationError
+
+    known = (BundleError, CheckpointError, DatasetError, DeviceError, EvaluationError, PuzzleError)
+    try:
+        yield
+    except (*known, RunLogError) as error:
+        errors.print(f"[red]error:[/red] {escape(str(error))}")
+        raise typer.Exit(2) from error

@@ -1,0 +1,93 @@
+"""A server process: a socket, a solver, uvicorn, and a way to end without dropping anybody."""
+
+import logging
+import math
+import signal
+import socket
+import time
+from types import FrameType
+from typing import final
+
+import uvicorn
+
+from server.app import create_app
+from server.loading import load_solver
+from server.settings import Settings
+from server.solver import Solver
+
+log = logging.getLogger(__name__)
+
+SOLVING_SHARE = 0.8  # of the time to drain; the rest is for sending answers off
+
+
+class AddressError(Exception):
+    """The host and port cannot be bound."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises: AddressError, BundleError."""
+    with _bind(settings.host, settings.port) as listener:
+        solver = load_solver(settings)
+        config = uvicorn.Config(
+            create_app(solver, settings),
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=math.ceil((1 - SOLVING_SHARE) * settings.drain_seconds),
+        )
+        DrainingServer(config, solver, settings.drain_seconds).run([listener])
+
+
+@final
+class DrainingServer(uvicorn.Server):
+    """On a signal: not ready, then solve what was accepted, and only then stop listening.
+
+    So a load balancer sees `/readyz` turn to 503 while it can still connect.
+    """
+
+    def __init__(self, config: uvicorn.Config, solver: Solver, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._solver = solver
+        self._solving_seconds = SOLVING_SHARE * drain_seconds
+        self._signal: signal.Signals | None = None
+        self._drain_until_s: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's; then says where the server is."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            puzzles = ",".join(self._solver.puzzles)
+            log.info("serving", extra={"url": url_of(listener), "puzzles": puzzles})
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 (uvicorn's)
+        """The first signal begins to drain, a second one ends at once."""
+        if self._signal is not None:
+            self.should_exit = self.force_exit = True
+        self._signal = signal.Signals(sig)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: whether to stop."""
+        if self._signal is not None and self._drain_until_s is None:
+            log.info("draining", extra={"signal": self._signal.name})
+            self._drain_until_s = time.monotonic() + self._solving_seconds
+            self._solver.drain(self._solving_seconds)
+        if self._drain_until_s is not None:
+            self.should_exit |= self._solver.idle or time.monotonic() >= self._drain_until_s
+        return await super().on_tick(counter)
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where a bound socket can be reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket that holds the address; uvicorn listens on it once the bundles are loaded."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise AddressError(f"cannot serve on {host}:{port}: {error.strerror}") from error
+    return listener

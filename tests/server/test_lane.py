@@ -1,0 +1,173 @@
+"""What tells one attempt from the next: start noise, or another view of the question."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.manifest import Restart
+from puzzles.kind import Grid, Tokens, Verdict
+from server.engine import Engine, StepAnswers, StepInputs
+from server.lane import Job, Lane, SolveResult
+from server.loading import load_solver
+from server.policy import Budget
+from server.scheduler import FRESH, Scheduler
+from server.schemas import SolveRequest
+from server.settings import Settings
+from tests.server.tiny_bundle import FOUR, HARD, four_solutions, with_empty, write_bundle
+
+
+class StubbornEngine(Engine):
+    """Keeps what it was asked and returns the question, with one logit for all."""
+
+    def __init__(self, q_halt: float = 0.0) -> None:
+        self.asked: list[StepInputs] = []
+        self.q_halt = q_halt
+
+    @property
+    def state_len(self) -> int:
+        return 16
+
+    def reset(self) -> None:
+        self.asked.clear()
+
+    def step(self, inputs: StepInputs) -> StepAnswers:
+        self.asked.append(inputs)
+        return StepAnswers(inputs.tokens, np.full(len(inputs.tokens), self.q_halt, np.float32))
+
+
+class ViewSolver(Engine):
+    """Solves any question but one, so that only another view of it helps."""
+
+    def __init__(self, refused: Grid) -> None:
+        self._refused = FOUR.encode(refused)
+        self.asked: list[StepInputs] = []
+
+    @property
+    def state_len(self) -> int:
+        return 16
+
+    def reset(self) -> None:
+        self.asked.clear()
+
+    def step(self, inputs: StepInputs) -> StepAnswers:
+        self.asked.append(inputs)
+        answer = np.stack([self._solve(tokens) for tokens in inputs.tokens])
+        return StepAnswers(answer, np.zeros(len(answer), np.float32))
+
+    def _solve(self, tokens: Tokens) -> Tokens:
+        if np.array_equal(tokens, self._refused):
+            return tokens
+        fitting = (
+            grid
+            for grid in four_solutions()
+            if FOUR.verify(FOUR.decode(tokens), grid) is Verdict.solved
+        )
+        return FOUR.encode(next(fitting))
+
+
+def run(
+    restart: Restart,
+    budget: Budget,
+    *questions: Grid,
+    engine: StubbornEngine | ViewSolver | None = None,
+) -> tuple[list[StepInputs], list[SolveResult]]:
+    """Run a lane to the end; what its engine saw, and the results."""
+    engine = engine or StubbornEngine()
+    lane = Lane(
+        model="stubborn",
+        puzzle=FOUR,
+        restart=restart,
+        engine=engine,
+        scheduler=Scheduler(slots=8, queue_limit=8),
+    )
+    for question in questions:
+        lane.scheduler.submit(Job(lane, question, budget, 0.0), budget, 0.0)
+    results = []
+    while not lane.scheduler.idle:
+        plan = lane.scheduler.plan(0.0)
+        report = lane.step(plan)
+        departures = lane.scheduler.settle(plan, report.outcomes, 0.0)
+        results += [lane.result(departure, report) for departure in departures]
+    return engine.asked, results
+
+
+QUESTION = with_empty(four_solutions()[7], 6)
+NOISE = Restart(by="noise", noise_scale=0.5)
+VIEWS = Restart(by="views")
+
+
+def test_the_first_attempt_starts_without_noise_and_every_other_with_its_own() -> None:
+    asked, _ = run(NOISE, Budget(max_steps=2, attempts=3), QUESTION)
+    assert [inputs.source.tolist() for inputs in asked] == [[FRESH], [0]] * 3
+    assert not asked[0].noise.any()
+    assert not asked[1].noise.any()
+    assert not asked[3].noise.any()
+    assert asked[2].noise.any()
+    assert not np.array_equal(asked[2].noise, asked[4].noise)
+    assert all(inputs.tokens.tolist() == asked[0].tokens.tolist() for inputs in asked)
+
+
+def test_noise_has_the_scale_of_the_manifest() -> None:
+    budget = Budget(max_steps=1, attempts=200)
+    asked, _ = run(NOISE, budget, QUESTION)
+    drawn = np.concatenate([inputs.noise.ravel() for inputs in asked[1:]])
+    assert drawn.std() == pytest.approx(0.5, rel=0.05)
+    assert drawn.mean() == pytest.approx(0.0, abs=0.05)
+
+
+def test_an_attempts_noise_does_not_depend_on_who_else_is_there() -> None:
+    budget = Budget(max_steps=1, attempts=2)
+    alone, _ = run(NOISE, budget, QUESTION)
+    together, _ = run(NOISE, budget, with_empty(four_solutions()[1], 3), QUESTION)
+    assert np.array_equal(alone[1].noise[0], together[1].noise[1])
+
+
+def test_restarts_by_view_ask_the_question_differently_and_without_noise() -> None:
+    asked, _ = run(VIEWS, Budget(max_steps=1, attempts=4), QUESTION)
+    seen = [FOUR.decode(inputs.tokens[0]) for inputs in asked]
+    assert np.array_equal(seen[0], QUESTION)
+    assert len({grid.tobytes() for grid in seen}) > 1
+    assert all((grid == 0).sum() == 6 for grid in seen)
+    assert not any(inputs.noise.any() for inputs in asked)
+
+
+def test_answers_to_a_view_are_brought_back_before_they_are_verified() -> None:
+    _, (result,) = run(
+        VIEWS, Budget(max_steps=1, attempts=9), QUESTION, engine=ViewSolver(QUESTION)
+    )
+    assert result.solution is not None
+    assert result.spent.attempts > 1
+    assert FOUR.verify(QUESTION, result.solution) is Verdict.solved
+
+
+def test_a_restart_by_noise_solves_what_the_first_attempt_cannot(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "noise", [FOUR])
+    settings = Settings(bundles=(tmp_path / "noise",), threads=1, max_steps=20)
+    question = with_empty(four_solutions()[200], HARD + 1)
+    with load_solver(settings) as solver:
+        job = solver.prepare(SolveRequest(kind="sudoku", grid=question.tolist()), solver.clock())
+        solver.submit([job])
+        result = job.future.result(10)
+    assert (result.spent.attempts, result.spent.steps) == (2, 20 + HARD + 1)
+    assert result.solution is not None
+    assert FOUR.verify(question, result.solution) is Verdict.solved
+
+
+@pytest.mark.parametrize(
+    ("logit", "probability"),
+    [(0.0, 0.5), (1e4, 1.0), (-1e4, 0.0), (1.0986123, 0.75), (float("nan"), None)],
+)
+def test_the_halt_probability_is_safe_for_any_logit(
+    logit: float, probability: float | None
+) -> None:
+    _, (result,) = run(
+        NOISE, Budget(max_steps=1, attempts=1), QUESTION, engine=StubbornEngine(logit)
+    )
+    assert result.halt_probability == pytest.approx(probability)
+
+
+def test_an_unsolved_puzzle_has_no_solution() -> None:
+    _, (result,) = run(NOISE, Budget(max_steps=3, attempts=2), QUESTION)
+    assert result.solution is None
+    assert result.verdict is Verdict.wrong

@@ -1,0 +1,180 @@
+"""Many puzzles through one stepper, as a server solves them, and what each did at every step.
+
+A row leaves its slot when its puzzle is done and a waiting puzzle takes the slot before the next
+supervision step, so that many steps and many attempts stay affordable.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal, final
+
+import numpy as np
+import numpy.typing as npt
+
+from model.stepper import FRESH, StepAnswers, Stepper
+from puzzles.kind import Grid, Undo, Verdict, View
+from training.evaluation_data import EvaluationData
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+class EvaluationError(ValueError):
+    """An evaluation that was asked for something it cannot do."""
+
+
+def parse_steps(text: str) -> tuple[int, ...]:
+    """Read `16,64`. Raises: EvaluationError."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise EvaluationError(f"steps {text!r}: expected numbers with commas between, as in 16,64")
+    return tuple(int(part) for part in parts)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long and how often each puzzle is tried.
+
+    steps: supervision steps of an attempt to report figures at, ascending. Up to the first of them
+    every puzzle runs, verified or not; up to the last only those that are not verified.
+    restart: what tells an attempt from the first one, start noise or another view.
+    """
+
+    steps: tuple[int, ...]
+    attempts: int = 1
+    restart: Literal["noise", "views"] = "noise"
+    noise_scale: float = 0.5
+    slots: int = 32
+    seed: int = 0  # the server's, so that restarts here are its restarts
+
+    def __post_init__(self) -> None:
+        if not self.steps or self.steps[0] < 1 or sorted(set(self.steps)) != list(self.steps):
+            raise EvaluationError(f"steps {self.steps}: expected ascending numbers from 1")
+        if self.attempts < 1 or self.slots < 1:
+            raise EvaluationError("attempts and slots are at least 1")
+
+    @property
+    def common(self) -> int:
+        """Supervision steps that every puzzle makes."""
+        return self.steps[0]
+
+    @property
+    def most(self) -> int:
+        """Supervision steps of a whole attempt."""
+        return self.steps[-1]
+
+
+@dataclass(frozen=True)
+class Solves:
+    """What N puzzles did in the first attempt after each of T steps, and in which they were solved.
+
+    A puzzle that left keeps what it left with, except for q_halt, which is NaN from then on.
+    """
+
+    exact: Bools  # (N, T) every cell is the label's
+    right_cells: Floats  # (N, T) share of the cells that are
+    verified: Bools  # (N, T) the rules accept the answer
+    q_halt: Floats  # (N, T)
+    verified_at: Ints  # (N, A) first verified step of each attempt; 0 = none, or not attempted
+    found: Bools  # (N,) the first verified answer is the label
+
+
+def solve_all(
+    stepper: Stepper, data: EvaluationData, budget: Budget, on_step: Callable[[int, int, int], None]
+) -> Solves:
+    """Solve every puzzle; `on_step(attempt, puzzles done, puzzles)` is told after each step."""
+    shape = (len(data), budget.most)
+    solves = Solves(
+        exact=np.zeros(shape, np.bool_),
+        right_cells=np.zeros(shape, np.float32),
+        verified=np.zeros(shape, np.bool_),
+        q_halt=np.full(shape, np.nan, np.float32),
+        verified_at=np.zeros((len(data), budget.attempts), np.int64),
+        found=np.zeros(len(data), np.bool_),
+    )
+    for attempt in range(1, budget.attempts + 1):
+        unsolved = np.flatnonzero(~solves.verified_at.any(axis=1))
+        one = _Attempt(stepper, data, budget, attempt, solves)
+        for done in one.run(unsolved):
+            on_step(attempt, done, len(unsolved))
+    return solves
+
+
+@final
+class _Attempt:
+    """One attempt of some puzzles. `rows` below are puzzle numbers, one per slot in use."""
+
+    def __init__(
+        self, stepper: Stepper, data: EvaluationData, budget: Budget, attempt: int, solves: Solves
+    ) -> None:
+        self._stepper, self._data, self._budget = stepper, data, budget
+        self._attempt, self._solves = attempt, solves
+        self._noise = np.zeros(stepper.state_len, np.float32)
+        if attempt > 1 and budget.restart == "noise":
+            rng = np.random.default_rng((budget.seed, attempt))
+            scale = np.float32(budget.noise_scale)
+            self._noise = rng.standard_normal(stepper.state_len, np.float32) * scale
+        self._tokens: dict[int, npt.NDArray[np.int32]] = {}
+        self._undo: dict[int, Undo] = {}
+
+    def run(self, puzzles: Ints) -> Iterator[int]:
+        """Make the attempt; yields after each supervision step how many puzzles are done."""
+        waiting = deque(puzzles.tolist())
+        rows = np.zeros(0, np.int64)
+        steps, source = rows, rows  # steps made by each row; the slot it stood in before
+        while waiting or len(rows):
+            fresh = [waiting.popleft() for _ in range(self._budget.slots - len(rows)) if waiting]
+            for puzzle in fresh:
+                self._begin(puzzle)
+            rows = np.concatenate((rows, np.array(fresh, np.int64)))
+            steps = np.concatenate((steps, np.zeros(len(fresh), np.int64))) + 1
+            source = np.concatenate((source, np.full(len(fresh), FRESH, np.int64)))
+            tokens = np.stack([self._tokens[row] for row in rows.tolist()])
+            noise = np.broadcast_to(self._noise, (len(rows), len(self._noise)))
+            answers = self._stepper.step(tokens, source, np.ascontiguousarray(noise))
+            source = np.flatnonzero(~self._settle(rows, steps, answers))
+            rows, steps = rows[source], steps[source]
+            yield len(puzzles) - len(waiting) - len(rows)
+
+    def _begin(self, puzzle: int) -> None:
+        kind = self._data.kind
+        question = self._grid(self._data.questions[puzzle])
+        view = View(question, undo=lambda answer: answer)
+        if self._attempt > 1 and self._budget.restart == "views":
+            views = kind.views(question, np.random.default_rng(self._budget.seed))
+            view = next(islice(views, self._attempt - 1, None))
+        self._tokens[puzzle] = kind.encode(view.question)
+        self._undo[puzzle] = view.undo
+
+    def _grid(self, cells: npt.NDArray[np.uint8]) -> Grid:
+        return cells.reshape(self._data.kind.spec.height, self._data.kind.spec.width)
+
+    def _settle(self, rows: Ints, steps: Ints, answers: StepAnswers) -> Bools:
+        """Write down what each row did; (B,) bool, which of them leave."""
+        done = steps >= self._budget.most
+        for i, (row, step) in enumerate(zip(rows.tolist(), steps.tolist(), strict=True)):
+            grid = self._undo[row](self._data.kind.decode(answers.answer[i]))
+            right = grid.ravel() == self._data.answers[row]
+            question = self._grid(self._data.questions[row])
+            verified = self._data.kind.verify(question, grid) is Verdict.solved
+            if self._attempt == 1:
+                self._record(row, step, right, verified, answers.q_halt[i])
+            if verified and not self._solves.verified_at[row, self._attempt - 1]:
+                self._solves.verified_at[row, self._attempt - 1] = step
+                self._solves.found[row] = right.all()
+            # A later attempt is only there to be verified: it needs no common steps.
+            if verified and (self._attempt > 1 or step >= self._budget.common):
+                done[i] = True
+        return done
+
+    def _record(
+        self, row: int, step: int, right: Bools, verified: bool, q_halt: np.float32
+    ) -> None:
+        """From this step on, until a later one says otherwise."""
+        self._solves.exact[row, step - 1 :] = right.all()
+        self._solves.right_cells[row, step - 1 :] = right.mean()
+        self._solves.verified[row, step - 1 :] = verified
+        self._solves.q_halt[row, step - 1] = q_halt
