@@ -82,7 +82,9 @@ def test_a_damaged_resume_file_is_named(tmp_path: Path) -> None:
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
     train(trainer(recipe(), tmp_path), until=2)
     other = trainer(recipe(model=recipe().model.model_copy(update={"hidden_size": 12})), tmp_path)
-    with pytest.raises(CheckpointError, match=r"body\.answer\.weight is \(1, 8\), expected \(1, 12"):
+    with pytest.raises(
+        CheckpointError, match=r"body\.answer\.weight is \(1, 8\), expected \(1, 12"
+    ):
         other.resume(newest_checkpoint(tmp_path))
 
 

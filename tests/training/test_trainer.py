@@ -8,23 +8,25 @@ import torch
 
 from model.checkpoint import load_model, read_info
 from model.trm import Carry, StepOutput
-from tests.training.small_runs import data_set, puzzles, recipe, train, trainer
+from tests.training.small_runs import LATTICE, data_set, puzzles, recipe, train, trainer
 from training.run_log import read_metrics
 from training.run_state import checkpoints, newest_checkpoint
 from training.trainer import TrainingDivergedError
 
 
 def test_a_tiny_lattice_learns_to_solve_small_puzzles(tmp_path: Path) -> None:
+    data = data_set(tmp_path / "data", train=300, validation=64)
+    lane = {
+        "puzzle": "sudoku-4x4",
+        "batch_size": 32,
+        "sources": [{"path": str(data)}],
+        "validation": str(data),
+    }
     plan = recipe(
-        optimizer_steps=250,
-        lanes=[
-            {
-                "puzzle": "sudoku-4x4",
-                "batch_size": 32,
-                "sources": [{"path": str(data_set(tmp_path / "data", train=300, validation=64))}],
-                "validation": str(tmp_path / "data"),
-            }
-        ],
+        optimizer_steps=150,
+        model=LATTICE | {"hidden_size": 16, "latent_recursions": 3},
+        lanes=[lane],
+        halting={"max_supervision_steps": 4},
         ema_rate=0.9,
         log_every=25,
     )
@@ -59,7 +61,9 @@ def test_the_two_newest_checkpoints_and_the_best_one_are_kept(tmp_path: Path) ->
     }
     plan = recipe(lanes=[lane], save_every=2, validate_every=4)
     train(trainer(plan, tmp_path / "run"))
-    kept = {read_info(path).optimizer_steps: read_info(path) for path in checkpoints(tmp_path / "run")}
+    kept = {
+        read_info(path).optimizer_steps: read_info(path) for path in checkpoints(tmp_path / "run")
+    }
     assert {18, 20} <= kept.keys()
     assert len(kept) <= 3
     assert kept[18].metrics == {}  # not measured on these weights
