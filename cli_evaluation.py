@@ -65,11 +65,13 @@ def evaluate(
         puzzles = puzzles.evenly_spaced(puzzle_limit or len(puzzles))
         checkpoint, puzzle = resolve_checkpoint(model), puzzles.kind.spec.name
         subject = open_subject(checkpoint, puzzle, threads=threads, device=device)
+        restart = subject.restart
+        if noise is not None:
+            restart = restart.model_copy(update={"noise_scale": noise})
         budget = Budget(
             parse_steps(steps),
             attempts=1 + restarts,
-            restart=subject.restart.by,
-            noise_scale=subject.restart.noise_scale if noise is None else noise,
+            restart=restart,
             slots=batch,
         )
         bar = progress.add_task("")

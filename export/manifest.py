@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from puzzles.kind import PuzzleSpec
+from puzzles.restarts import Restart
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "manifest.json"
@@ -65,13 +66,6 @@ class SourceCheckpoint(_Frozen):
     sha256: str
     optimizer_steps: int
     weights: Literal["ema", "raw"] = "ema"
-
-
-class Restart(_Frozen):
-    """What tells a second attempt from the first: start noise, or another view of the question."""
-
-    by: Literal["noise", "views"]
-    noise_scale: float = Field(default=0.0, ge=0)
 
 
 class Manifest(_Frozen):

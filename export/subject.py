@@ -6,11 +6,12 @@ from pathlib import Path
 import torch
 
 from export.bundle import restart_of
-from export.manifest import MANIFEST_FILE, Manifest, Restart
+from export.manifest import MANIFEST_FILE, Manifest
 from export.runtime import OnnxStepper
 from model.checkpoint import CheckpointError, load_model, read_info
 from model.devices import resolve_device
 from model.stepper import Stepper, TorchStepper
+from puzzles.restarts import Restart
 
 
 @dataclass(frozen=True)

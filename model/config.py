@@ -9,7 +9,7 @@ Position = Literal["rope", "learned", "none"]
 
 
 class ModelConfig(BaseModel):
-    """Sizes of a Tiny Recursive Model. `latent_recursions` is the paper's n, `deep_recursions` its T.
+    """Sizes of a Tiny Recursive Model: `latent_recursions` is n, `deep_recursions` T.
 
     `expansion`: inner width of a SwiGLU over the hidden size; the reference takes two thirds of it
     and rounds up to 256, the lattice takes it as it is.

@@ -1,6 +1,6 @@
 """The paper's two networks: a sequence of S tokens behind P task-prefix positions.
 
-Source: TRM paper (arXiv 2510.04871) and its reference code; specification in §6.2-6.4 there.
+Source: TRM paper (arXiv 2510.04871) and its reference code, models/recursive_reasoning/trm.py.
 """
 
 import math
@@ -76,7 +76,9 @@ class SequenceBody(Body):
 
     def state_len(self, seq_len: int) -> int:
         if seq_len != self.seq_len:
-            raise ShapeError(f"questions of {seq_len} tokens, this model was made for {self.seq_len}")
+            raise ShapeError(
+                f"questions of {seq_len} tokens, this model was made for {self.seq_len}"
+            )
         return self.prefix_len + seq_len
 
     def embed(self, tokens: Tensor, task: Tensor | None) -> Tensor:

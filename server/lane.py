@@ -5,21 +5,18 @@ says to the other.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-import numpy.typing as npt
 
-from export.manifest import Restart
-from puzzles.kind import Grid, PuzzleKind, Tokens, Verdict, View
+from puzzles.kind import Grid, PuzzleKind, Tokens, Verdict
+from puzzles.restarts import Restart, start_noise, view_of_attempt
 from server.engine import Engine, StepInputs
 from server.policy import Budget, Finish, Spent, Status, StepOutcome
 from server.scheduler import FRESH, Departure, Plan, PlannedRow, Scheduler
-
-SEED = 0  # of start noise and views: the same question gets the same attempts again
 
 
 @dataclass(frozen=True)
@@ -47,13 +44,14 @@ class Job:
         self.budget = budget
         self.arrived_s = arrived_s
         self.future: Future[SolveResult] = Future()
-        self._views: Iterator[View] = lane.views(question)
-        self.see_next_view()
+        self.first_answer: Grid | None = None  # the first attempt's last: guesses come from it
+        self.begin(attempt=1)
 
-    def see_next_view(self) -> None:
-        """Ask the question another way; `view` and `tokens` are the current attempt's."""
-        self.view = next(self._views)
-        self.tokens: Tokens = self.lane.puzzle.encode(self.view.question)
+    def begin(self, attempt: int) -> None:
+        """Ask the question as this attempt sees it: sets `view` and `tokens`."""
+        puzzle, restart = self.lane.puzzle, self.lane.restart
+        self.view = view_of_attempt(puzzle, self.question, self.first_answer, restart, attempt)
+        self.tokens: Tokens = puzzle.encode(self.view.question)
 
 
 @dataclass(frozen=True)
@@ -80,19 +78,13 @@ class Lane:
         self.model = model
         self.puzzle = puzzle
         self.scheduler = scheduler
-        self._restart = restart
+        self.restart = restart
         self._engine = engine
 
     @property
     def name(self) -> str:
         """The puzzle's name, as `sudoku-9x9`."""
         return self.puzzle.spec.name
-
-    def views(self, question: Grid) -> Iterator[View]:
-        """How each attempt sees the question: all alike where start noise tells them apart."""
-        if self._restart.by == "views":
-            return self.puzzle.views(question, np.random.default_rng(SEED))
-        return _same_view(question)
 
     def warm(self) -> None:
         """Run one step of an empty grid, so that the first request finds all memory in place."""
@@ -111,7 +103,7 @@ class Lane:
         """One supervision step of a plan's rows, each answer judged by the rules."""
         for row in plan.rows:
             if _restarts(row):
-                row.job.see_next_view()
+                row.job.begin(row.attempt)
         stepped = self._engine.step(self._inputs(plan.rows))
         outcomes, answers = [], []
         logits = stepped.q_halt.tolist()
@@ -120,6 +112,8 @@ class Lane:
             verdict = self.puzzle.verify(row.job.question, answer)
             outcomes.append(StepOutcome(verdict, q_halt))
             answers.append(answer)
+            if row.attempt == 1:
+                row.job.first_answer = answer
         return StepReport(outcomes, answers)
 
     def reset(self) -> tuple[Job, ...]:
@@ -149,29 +143,18 @@ class Lane:
 
     def _inputs(self, rows: Sequence[PlannedRow[Job]]) -> StepInputs:
         noise = np.zeros((len(rows), self._engine.state_len), np.float32)
-        if self._restart.by == "noise":
-            for i, row in enumerate(rows):
-                if _restarts(row):
-                    noise[i] = self._start_noise(row.attempt)
+        for i, row in enumerate(rows):
+            if _restarts(row):
+                noise[i] = start_noise(self.restart, row.attempt, self._engine.state_len)
         return StepInputs(
             tokens=np.stack([row.job.tokens for row in rows]),
             source=np.array([row.source for row in rows], np.int64),
             noise=noise,
         )
 
-    def _start_noise(self, attempt: int) -> npt.NDArray[np.float32]:
-        rng = np.random.default_rng((SEED, attempt))
-        noise = rng.standard_normal(self._engine.state_len, np.float32)
-        return noise * np.float32(self._restart.noise_scale)
-
 
 def _restarts(row: PlannedRow[Job]) -> bool:
     return row.source == FRESH and row.attempt > 1
-
-
-def _same_view(question: Grid) -> Iterator[View]:
-    while True:
-        yield View(question, undo=lambda answer: answer)
 
 
 def _probability(logit: float) -> float | None:

@@ -49,8 +49,6 @@ def evaluate(
         steps=budget.steps,
         attempts=budget.attempts,
         restart=budget.restart,
-        noise_scale=budget.noise_scale,
-        seed=budget.seed,
         budgets=_headline(solves, budget, by_attempt),
         by_step=tuple(_step_figures(solves, budget, step) for step in range(1, budget.most + 1)),
         by_attempt=by_attempt,

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from puzzles.restarts import Restart
+
 FORMAT_VERSION = 1
 
 
@@ -101,9 +103,7 @@ class Evaluation(_Frozen):
     puzzles: int
     steps: tuple[int, ...]
     attempts: int
-    restart: Literal["noise", "views"]
-    noise_scale: float
-    seed: int
+    restart: Restart
     budgets: tuple[BudgetFigures, ...]
     by_step: tuple[StepFigures, ...]
     by_attempt: tuple[AttemptFigures, ...]

@@ -1,4 +1,4 @@
-"""The losses of one supervision step. Source: TRM reference, models/losses.py (§6.7)."""
+"""The losses of one supervision step. Source: TRM reference, models/losses.py."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

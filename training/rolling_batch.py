@@ -1,7 +1,7 @@
 """Deep supervision's rolling batch: a halted row is refilled in place, the others go on.
 
-Source: TRM reference, the ACT wrapper (§6.6): halt at the cap, or when q says solved; with
-probability `exploration` a row must first make a random number of steps.
+Source: TRM reference, models/recursive_reasoning/trm.py. A row halts at the cap, or when q says
+solved; with probability `exploration` it must first make a random number of steps.
 """
 
 from dataclasses import dataclass

@@ -7,19 +7,22 @@ supervision step, so that many steps and many attempts stay affordable.
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import Literal, final
+from typing import final
 
 import numpy as np
 import numpy.typing as npt
 
 from model.stepper import FRESH, StepAnswers, Stepper
-from puzzles.kind import Grid, Undo, Verdict, View
+from puzzles.kind import Grid, Undo, Verdict
+from puzzles.restarts import Restart, start_noise, view_of_attempt
 from training.evaluation_data import EvaluationData
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+
+
+BY_NOISE = Restart(by="noise", noise_scale=0.5)
 
 
 class EvaluationError(ValueError):
@@ -40,15 +43,13 @@ class Budget:
 
     steps: supervision steps of an attempt to report figures at, ascending. Up to the first of them
     every puzzle runs, verified or not; up to the last only those that are not verified.
-    restart: what tells an attempt from the first one, start noise or another view.
+    restart: what tells an attempt from the first one.
     """
 
     steps: tuple[int, ...]
     attempts: int = 1
-    restart: Literal["noise", "views"] = "noise"
-    noise_scale: float = 0.5
+    restart: Restart = BY_NOISE
     slots: int = 32
-    seed: int = 0  # the server's, so that restarts here are its restarts
 
     def __post_init__(self) -> None:
         if not self.steps or self.steps[0] < 1 or sorted(set(self.steps)) != list(self.steps):
@@ -80,6 +81,7 @@ class Solves:
     q_halt: Floats  # (N, T)
     verified_at: Ints  # (N, A) first verified step of each attempt; 0 = none, or not attempted
     found: Bools  # (N,) the first verified answer is the label
+    first_answer: npt.NDArray[np.uint8]  # (N, S) what the first attempt ended with
 
 
 def solve_all(
@@ -94,6 +96,7 @@ def solve_all(
         q_halt=np.full(shape, np.nan, np.float32),
         verified_at=np.zeros((len(data), budget.attempts), np.int64),
         found=np.zeros(len(data), np.bool_),
+        first_answer=np.zeros_like(data.answers),
     )
     for attempt in range(1, budget.attempts + 1):
         unsolved = np.flatnonzero(~solves.verified_at.any(axis=1))
@@ -112,11 +115,7 @@ class _Attempt:
     ) -> None:
         self._stepper, self._data, self._budget = stepper, data, budget
         self._attempt, self._solves = attempt, solves
-        self._noise = np.zeros(stepper.state_len, np.float32)
-        if attempt > 1 and budget.restart == "noise":
-            rng = np.random.default_rng((budget.seed, attempt))
-            scale = np.float32(budget.noise_scale)
-            self._noise = rng.standard_normal(stepper.state_len, np.float32) * scale
+        self._noise = start_noise(budget.restart, attempt, stepper.state_len)
         self._tokens: dict[int, npt.NDArray[np.int32]] = {}
         self._undo: dict[int, Undo] = {}
 
@@ -142,10 +141,8 @@ class _Attempt:
     def _begin(self, puzzle: int) -> None:
         kind = self._data.kind
         question = self._grid(self._data.questions[puzzle])
-        view = View(question, undo=lambda answer: answer)
-        if self._attempt > 1 and self._budget.restart == "views":
-            views = kind.views(question, np.random.default_rng(self._budget.seed))
-            view = next(islice(views, self._attempt - 1, None))
+        first_answer = self._grid(self._solves.first_answer[puzzle])
+        view = view_of_attempt(kind, question, first_answer, self._budget.restart, self._attempt)
         self._tokens[puzzle] = kind.encode(view.question)
         self._undo[puzzle] = view.undo
 
@@ -162,6 +159,7 @@ class _Attempt:
             verified = self._data.kind.verify(question, grid) is Verdict.solved
             if self._attempt == 1:
                 self._record(row, step, right, verified, answers.q_halt[i])
+                self._solves.first_answer[row] = grid.ravel()
             if verified and not self._solves.verified_at[row, self._attempt - 1]:
                 self._solves.verified_at[row, self._attempt - 1] = step
                 self._solves.found[row] = right.all()

@@ -52,7 +52,7 @@ def test_a_lattice_gets_one_graph_per_size(lattice_bundle: Path) -> None:
     assert [g.file for g in manifest.graphs] == ["step-sudoku-4x4.onnx", "step-sudoku-6x6.onnx"]
     assert [g.state_len for g in manifest.graphs] == [64, 216]
     assert manifest.opset == OPSET
-    assert manifest.restart.by == "noise"
+    assert manifest.restart.by == "guesses"
 
 
 @pytest.mark.parametrize("kind", ["lattice_bundle", "mixer_bundle", "task_bundle"])

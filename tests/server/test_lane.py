@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.manifest import Restart
 from puzzles.kind import Grid, Tokens, Verdict
+from puzzles.restarts import Restart
 from server.engine import Engine, StepAnswers, StepInputs
 from server.lane import Job, Lane, SolveResult
 from server.loading import load_solver
@@ -34,6 +34,26 @@ class StubbornEngine(Engine):
     def step(self, inputs: StepInputs) -> StepAnswers:
         self.asked.append(inputs)
         return StepAnswers(inputs.tokens, np.full(len(inputs.tokens), self.q_halt, np.float32))
+
+
+class ConstantEngine(Engine):
+    """Answers every question with the same grid."""
+
+    def __init__(self, grid: Grid) -> None:
+        self._answer = FOUR.encode(grid)
+        self.asked: list[StepInputs] = []
+
+    @property
+    def state_len(self) -> int:
+        return 16
+
+    def reset(self) -> None:
+        self.asked.clear()
+
+    def step(self, inputs: StepInputs) -> StepAnswers:
+        self.asked.append(inputs)
+        rows = len(inputs.tokens)
+        return StepAnswers(np.tile(self._answer, (rows, 1)), np.zeros(rows, np.float32))
 
 
 class ViewSolver(Engine):
@@ -70,7 +90,7 @@ def run(
     restart: Restart,
     budget: Budget,
     *questions: Grid,
-    engine: StubbornEngine | ViewSolver | None = None,
+    engine: StubbornEngine | ConstantEngine | ViewSolver | None = None,
 ) -> tuple[list[StepInputs], list[SolveResult]]:
     """Run a lane to the end; what its engine saw, and the results."""
     engine = engine or StubbornEngine()
@@ -130,6 +150,29 @@ def test_restarts_by_view_ask_the_question_differently_and_without_noise() -> No
     assert len({grid.tobytes() for grid in seen}) > 1
     assert all((grid == 0).sum() == 6 for grid in seen)
     assert not any(inputs.noise.any() for inputs in asked)
+
+
+def test_restarts_by_guesses_add_the_first_attempts_answers_to_the_question() -> None:
+    wrong = four_solutions()[9]
+    question = with_empty(four_solutions()[7], 9)
+    guesses = Restart(by="guesses", guesses=(1, 3), noise_scale=0.5)
+    budget = Budget(max_steps=2, attempts=6)
+    asked, _ = run(guesses, budget, question, engine=ConstantEngine(wrong))
+    seen = [FOUR.decode(inputs.tokens[0]) for inputs in asked]
+    assert np.array_equal(seen[0], question)
+    assert np.array_equal(seen[1], question)
+    for grid in seen[2:]:
+        added = grid != question
+        assert 1 <= added.sum() <= 3
+        assert not question[added].any()
+        assert np.array_equal(grid[added], wrong[added])
+
+
+def test_a_solution_of_a_wrongly_guessed_question_is_not_called_solved() -> None:
+    question = with_empty(four_solutions()[7], 9)
+    guesses = Restart(by="guesses", guesses=(3, 3))
+    _, (result,) = run(guesses, Budget(2, 4), question, engine=ConstantEngine(four_solutions()[9]))
+    assert (result.solution, result.verdict) == (None, Verdict.wrong)
 
 
 def test_answers_to_a_view_are_brought_back_before_they_are_verified() -> None:

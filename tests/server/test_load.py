@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import Message
 
-from export.manifest import Restart
+from puzzles.restarts import Restart
 from server.app import create_app
 from server.lane import Lane
 from server.metrics import Metrics

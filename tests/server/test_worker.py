@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from export.manifest import Restart
 from puzzles.kind import Grid
+from puzzles.restarts import Restart
 from server.lane import Job, Lane
 from server.metrics import Metrics
 from server.policy import Budget, StoppedBy

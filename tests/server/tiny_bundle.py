@@ -22,13 +22,13 @@ from export.manifest import (
     GraphEntry,
     Manifest,
     ParityReport,
-    Restart,
     SourceCheckpoint,
     file_sha256,
 )
 from puzzles.errors import InvalidGridError
 from puzzles.kind import Grid, PuzzleKind, PuzzleSpec
 from puzzles.registry import by_name
+from puzzles.restarts import Restart
 
 HARD = 10  # empty cells above which the first attempt fails
 HIDDEN = 2

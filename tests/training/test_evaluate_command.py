@@ -51,7 +51,7 @@ def test_a_bundle_is_measured_drawn_and_recorded(tmp_path: Path, bundle: Path) -
     figures = Evaluation.model_validate_json((tmp_path / "out.json").read_bytes())
     assert [row.verified for row in figures.budgets] == [0.5, 0.75, 1.0]
     assert figures.by_attempt[-1].mean_supervision_steps == (2 + 4 + 6 + 12 + HARD + 1) / 4
-    assert figures.noise_scale == 0.5
+    assert figures.restart.noise_scale == 0.5
     assert (tmp_path / "out.png").read_bytes().startswith(PNG)
     recorded = [row for row in Manifest.read(bundle).accuracy if row.data == "data.csv"]
     assert [(row.supervision_steps, row.attempts, row.exact) for row in recorded] == [

@@ -7,6 +7,7 @@ from itertools import repeat
 import numpy as np
 import pytest
 
+from puzzles.restarts import Restart
 from tests.training.scripted import ANSWER, FOUR, Said, Script, ScriptedStepper, data, question
 from training.evaluation import calibrate, evaluate
 from training.evaluation_data import EvaluationData
@@ -123,7 +124,7 @@ def test_a_row_that_is_done_leaves_its_slot_to_a_waiting_puzzle() -> None:
 
 def test_restarts_begin_from_noise_of_the_scale_asked_for() -> None:
     stepper = ScriptedStepper(SCRIPTS)
-    budget = Budget((4,), attempts=2, noise_scale=0.25)
+    budget = Budget((4,), attempts=2, restart=Restart(by="noise", noise_scale=0.25))
     evaluate(stepper, data([BY_RESTART]), budget, model_name="", on_step=lambda *_: None)
     starts = [noise for noise in stepper.noise if len(noise)]
     assert len(starts) == 2
@@ -141,7 +142,7 @@ def test_a_view_is_solved_in_its_own_terms_and_undone() -> None:
         FOUR.format(plain): Script([Said(WRONG, -1.0)] * 2),
         FOUR.format(view): Script([Said(FOUR.format(solved.astype(np.uint8)), 1.0)] * 2),
     }
-    budget = Budget((2,), attempts=2, restart="views")
+    budget = Budget((2,), attempts=2, restart=Restart(by="views"))
     figures = _evaluate(budget, scripts, data([hidden]))
     assert [at.verified for at in figures.by_attempt] == [0.0, 1.0]
     assert [at.exact for at in figures.by_attempt] == [0.0, 1.0]

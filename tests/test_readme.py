@@ -1,0 +1,64 @@
+"""The README tells what the code does: every file, setting, metric and error code is in it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from server.errors import BY_ERROR, INTERNAL, INVALID_JSON
+from server.metrics import Metrics
+from server.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+CODE = ("puzzles", "model", "training", "export", "server")
+
+
+@pytest.mark.parametrize("package", CODE)
+def test_every_file_of_a_package_is_listed(package: str) -> None:
+    listing = README.split("## Files")[1]
+    section = re.split(r"\n(?=\S)", listing.split(f"\n{package}/", 1)[1])[0]
+    files = {path.name for path in (ROOT / package).glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert set(re.findall(r"\w+\.py", section)) == files
+
+
+def test_every_setting_is_told_with_its_default() -> None:
+    for name, field in Settings.model_fields.items():
+        flag = "--bundle" if name == "bundles" else f"--{name.replace('_', '-')}"
+        rows = [row for row in README.splitlines() if row.startswith("|") and f"`{flag}`" in row]
+        assert rows, f"{flag} is not in the README"
+        if isinstance(field.default, int | float | str) and name != "body_limit_bytes":
+            assert (
+                f"{field.default:g}" in rows[0]
+                if not isinstance(field.default, str)
+                else (field.default in rows[0])
+            ), f"{flag}: default {field.default} is not in {rows[0]}"
+
+
+def test_every_metric_is_told() -> None:
+    families = re.findall(r"^# TYPE (ponder_\w+) (\w+)", Metrics("0").page().decode(), re.MULTILINE)
+    assert families
+    missing = [name for name, _ in families if f"`{name}`" not in README]
+    assert not missing
+
+
+def test_every_error_code_is_told_beside_its_status() -> None:
+    for problem in (*BY_ERROR.values(), INVALID_JSON, INTERNAL):
+        rows = [row for row in README.splitlines() if f"`{problem.code}`" in row]
+        assert any(row.startswith(f"| {problem.status.value}") for row in rows), problem.code
+
+
+def test_every_command_is_told_and_exists() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "cli", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    told = {command.split()[0] for command in re.findall(r"\| `ponder ([\w -]+)", README)}
+    assert told
+    missing = [command for command in told if command not in shown]
+    assert not missing

@@ -1,0 +1,78 @@
+"""The bundle in the box, as a newcomer meets it: served by its defaults, asked over HTTP."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from export.manifest import Manifest
+from puzzles.kind import Verdict
+from puzzles.registry import select
+from server.app import create_app
+from server.loading import load_solver
+from server.settings import SHIPPED_BUNDLE, Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+PUZZLES = {
+    "4x4": "1...2...3...4...",
+    "6x6": ".1..3.6..1......4.2.5.3....6...3.4..",
+    "9x9": "..53.....8......2..7..1.5..4....53...1..7...6..32...8..6.5....9..4....3......97..",
+}
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    settings = Settings(bundles=(ROOT / SHIPPED_BUNDLE,))
+    with TestClient(create_app(load_solver(settings), settings)) as served:
+        yield served
+
+
+def readme_exchange() -> tuple[dict[str, str], dict[str, object]]:
+    """The request and the answer that the README shows."""
+    request = re.search(r"-d '(\{.*?\})'", README)
+    answer = re.search(r"```json\n(\{.*?\})\n```", README, re.DOTALL)
+    assert request
+    assert answer
+    return json.loads(request[1]), json.loads(answer[1])
+
+
+def test_the_readmes_puzzle_gets_the_readmes_answer(client: TestClient) -> None:
+    request, told = readme_exchange()
+    got = client.post("/v1/solve", json=request).json()
+    assert got["solution"] == told["solution"]
+    assert got.keys() == told.keys()
+    assert (got["status"], got["verified"], got["stopped_by"]) == ("solved", True, "verified")
+    assert (got["steps"], got["attempts"]) == (told["steps"], told["attempts"])
+
+
+@pytest.mark.parametrize("size", PUZZLES)
+def test_every_size_is_solved_and_the_solution_stands(client: TestClient, size: str) -> None:
+    question = PUZZLES[size]
+    got = client.post("/v1/solve", json={"kind": "sudoku", "grid": question}).json()
+    assert got["status"] == "solved"
+    puzzle = select("sudoku", question)
+    answer = puzzle.parse(got["solution"])
+    assert puzzle.verify(puzzle.parse(question), answer) is Verdict.solved
+
+
+def test_an_empty_grid_gets_some_valid_completion(client: TestClient) -> None:
+    got = client.post("/v1/solve", json={"kind": "sudoku", "grid": "." * 16}).json()
+    assert got["status"] in {"solved", "unsolved"}
+    assert (got["solution"] is None) == (got["status"] == "unsolved")
+
+
+def test_the_manifest_vouches_for_every_graph() -> None:
+    manifest = Manifest.read(ROOT / SHIPPED_BUNDLE)
+    sizes = [graph.spec.height for graph in manifest.graphs]
+    assert sorted(sizes) == [4, 6, 9, 16]
+    assert all(graph.parity.puzzles >= 200 for graph in manifest.graphs)
+    assert manifest.accuracy
+
+
+def test_the_bundle_is_small() -> None:
+    size = sum(path.stat().st_size for path in (ROOT / SHIPPED_BUNDLE).iterdir())
+    assert size < 12 * 2**20
