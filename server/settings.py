@@ -39,9 +39,9 @@ class Settings(BaseSettings):
     batch_limit: int = Field(256, ge=1, description="items of one batch")
     body_limit_bytes: int = Field(2 * 1024 * 1024, ge=1, description="size of a request's body")
     max_steps: int = Field(
-        64, ge=1, description="supervision steps per attempt, where a request does not say"
+        16, ge=1, description="supervision steps per attempt, where a request does not say"
     )
-    attempts: int = Field(16, ge=1, description="attempts, where a request does not say")
+    attempts: int = Field(64, ge=1, description="attempts, where a request does not say")
     max_steps_limit: int = Field(1024, ge=1, description="max_steps that a request may ask for")
     attempts_limit: int = Field(256, ge=1, description="attempts that a request may ask for")
     drain_seconds: float = Field(
