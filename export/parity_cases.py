@@ -13,6 +13,9 @@ FEWEST_GIVENS = 0.4  # as shares of the cells; a question is drawn evenly betwee
 MOST_GIVENS = 0.95
 NOISY_SHARE = 1 / 3  # of the questions begin from noise
 NOISE_SCALE = 0.5
+# All others all but start plain: enough to choose between answers that are equal by symmetry, which
+# a question with several solutions has, and which rounding would choose between otherwise.
+TIE_BREAK_SCALE = 0.01
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ def draw_cases(
         kind = None
         tokens = rng.integers(0, spec.vocab_size, (count, spec.seq_len), np.int32)
     noisy = rng.random((count, 1)) < NOISY_SHARE
-    noise = rng.normal(0, NOISE_SCALE, (count, state_len)) * noisy
+    scale = np.where(noisy, NOISE_SCALE, TIE_BREAK_SCALE)
+    noise = rng.normal(0, 1, (count, state_len)) * scale
     task = rng.integers(0, tasks, count) if spec.uses_task else np.zeros(count, np.int64)
     return ParityCases(kind, tokens, noise.astype(np.float32), task)
 
