@@ -23,7 +23,12 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def client(bundle: Path) -> Iterator[TestClient]:
     settings = Settings(
-        bundles=(bundle,), threads=1, batch_limit=50, queue_limit=50, body_limit_bytes=100_000
+        bundles=(bundle,),
+        threads=1,
+        max_steps=64,
+        batch_limit=50,
+        queue_limit=50,
+        body_limit_bytes=100_000,
     )
     with TestClient(create_app(load_solver(settings), settings)) as served:
         yield served

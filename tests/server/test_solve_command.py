@@ -31,7 +31,7 @@ def line(empty: int) -> str:
 
 
 def test_a_puzzle_is_shown_with_its_boxes(bundle: Path) -> None:
-    status, shown, _ = ponder_solve(bundle, NINE_QUESTION)
+    status, shown, _ = ponder_solve(bundle, NINE_QUESTION, "--max-steps", "64")
     assert status == 0
     rows = shown.splitlines()
     assert rows[0].rstrip() == "5 3 4 │ 6 7 8 │ 9 1 2"
