@@ -1,8 +1,10 @@
 """What tells one attempt from the next: start noise, or another view of the question."""
 
+from abc import abstractmethod
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from puzzles.kind import Grid, Tokens, Verdict
@@ -17,12 +19,11 @@ from server.settings import Settings
 from tests.server.tiny_bundle import FOUR, HARD, four_solutions, with_empty, write_bundle
 
 
-class StubbornEngine(Engine):
-    """Keeps what it was asked and returns the question, with one logit for all."""
+class RecordingEngine(Engine):
+    """Keeps what it was asked; what it answers is up to the kind of it."""
 
-    def __init__(self, q_halt: float = 0.0) -> None:
+    def __init__(self) -> None:
         self.asked: list[StepInputs] = []
-        self.q_halt = q_halt
 
     @property
     def state_len(self) -> int:
@@ -33,46 +34,45 @@ class StubbornEngine(Engine):
 
     def step(self, inputs: StepInputs) -> StepAnswers:
         self.asked.append(inputs)
-        return StepAnswers(inputs.tokens, np.full(len(inputs.tokens), self.q_halt, np.float32))
+        return self.answer(inputs.tokens)
+
+    @abstractmethod
+    def answer(self, tokens: npt.NDArray[np.int32]) -> StepAnswers:
+        """tokens: (B, S)."""
 
 
-class ConstantEngine(Engine):
+class StubbornEngine(RecordingEngine):
+    """Returns the question, with one logit for all."""
+
+    def __init__(self, q_halt: float = 0.0) -> None:
+        super().__init__()
+        self.q_halt = q_halt
+
+    def answer(self, tokens: npt.NDArray[np.int32]) -> StepAnswers:
+        return StepAnswers(tokens, np.full(len(tokens), self.q_halt, np.float32))
+
+
+class ConstantEngine(RecordingEngine):
     """Answers every question with the same grid."""
 
     def __init__(self, grid: Grid) -> None:
+        super().__init__()
         self._answer = FOUR.encode(grid)
-        self.asked: list[StepInputs] = []
 
-    @property
-    def state_len(self) -> int:
-        return 16
-
-    def reset(self) -> None:
-        self.asked.clear()
-
-    def step(self, inputs: StepInputs) -> StepAnswers:
-        self.asked.append(inputs)
-        rows = len(inputs.tokens)
+    def answer(self, tokens: npt.NDArray[np.int32]) -> StepAnswers:
+        rows = len(tokens)
         return StepAnswers(np.tile(self._answer, (rows, 1)), np.zeros(rows, np.float32))
 
 
-class ViewSolver(Engine):
+class ViewSolver(RecordingEngine):
     """Solves any question but one, so that only another view of it helps."""
 
     def __init__(self, refused: Grid) -> None:
+        super().__init__()
         self._refused = FOUR.encode(refused)
-        self.asked: list[StepInputs] = []
 
-    @property
-    def state_len(self) -> int:
-        return 16
-
-    def reset(self) -> None:
-        self.asked.clear()
-
-    def step(self, inputs: StepInputs) -> StepAnswers:
-        self.asked.append(inputs)
-        answer = np.stack([self._solve(tokens) for tokens in inputs.tokens])
+    def answer(self, tokens: npt.NDArray[np.int32]) -> StepAnswers:
+        answer = np.stack([self._solve(row) for row in tokens])
         return StepAnswers(answer, np.zeros(len(answer), np.float32))
 
     def _solve(self, tokens: Tokens) -> Tokens:
@@ -90,7 +90,7 @@ def run(
     restart: Restart,
     budget: Budget,
     *questions: Grid,
-    engine: StubbornEngine | ConstantEngine | ViewSolver | None = None,
+    engine: RecordingEngine | None = None,
 ) -> tuple[list[StepInputs], list[SolveResult]]:
     """Run a lane to the end; what its engine saw, and the results."""
     engine = engine or StubbornEngine()
