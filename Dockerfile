@@ -19,12 +19,14 @@ FROM base-${DEVICE} AS build
 ARG DEVICE
 WORKDIR /src
 RUN python3 -m venv /opt/ponder
-COPY pyproject.toml README.md LICENSE cli.py cli_evaluation.py ./
+COPY pyproject.toml README.md LICENSE ./
 COPY puzzles puzzles
+COPY kernel kernel
 COPY model model
 COPY training training
 COPY export export
 COPY server server
+COPY cli cli
 RUN /opt/ponder/bin/pip install --no-cache-dir ".[${DEVICE}]"
 
 # Stage 2: that environment and the bundles.

@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --editable
-PACKAGES := puzzles model training export server
-CODE := $(PACKAGES) tests cli.py cli_evaluation.py
+PACKAGES := puzzles kernel model training export server cli bench
+CODE := $(PACKAGES) tests
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test check lint types format clean

@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from export.errors import ExportError
+from export.kernel_runtime import KernelStepper
+from export.lattice_weights import lattice_weights
 from export.manifest import (
     Accuracy,
     GraphEntry,
+    KernelEntry,
     Manifest,
     ParityReport,
     SourceCheckpoint,
@@ -19,8 +22,10 @@ from export.parity import compare, solve_all
 from export.parity_cases import draw_cases
 from export.runtime import OnnxStepper
 from export.step_graph import OPSET, write_step_graph
+from kernel.lattice import LatticeKernel
+from kernel.weights import LatticeWeights
 from model.checkpoint import CheckpointInfo, load_model, read_info, weights_file
-from model.stepper import TorchStepper
+from model.stepper import Stepper, TorchStepper
 from model.trm import TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
 from puzzles.restarts import Restart
@@ -29,6 +34,7 @@ log = logging.getLogger(__name__)
 
 PARITY_PUZZLES = 200
 PARITY_SEED = 0
+KERNEL_FILE = "kernel-weights.npz"
 LATTICE_GUESSES = (2, 5)  # measured: docs/experiments.md
 DEFAULT_NOISE_SCALE = 0.5  # of a lattice's restarts; what its recipe trains with
 
@@ -65,6 +71,7 @@ def export_bundle(
             source=_source(checkpoint, info),
             restart=restart_of(info, noise_scale),
             graphs=tuple(_export_graph(trm, spec, aside, parity_puzzles) for spec in info.specs),
+            kernel=_export_kernel(trm, aside, parity_puzzles),
             accuracy=accuracy,
         )
         manifest.write(aside)
@@ -79,10 +86,15 @@ def check_parity(
     trm: TinyRecursiveModel, spec: PuzzleSpec, graph: Path, puzzles: int
 ) -> ParityReport:
     """Compare whole solves of the model and of its graph. Raises: ParityError."""
-    state_len = trm.state_len(spec.seq_len)
-    rng = np.random.default_rng(PARITY_SEED)
-    cases = draw_cases(spec, puzzles, state_len=state_len, tasks=trm.config.tasks, rng=rng)
-    stepper = OnnxStepper(graph, spec, state_len=state_len, hidden_size=trm.config.hidden_size)
+    stepper = OnnxStepper(
+        graph, spec, state_len=trm.state_len(spec.seq_len), hidden_size=trm.config.hidden_size
+    )
+    return _compare_solves(trm, stepper, puzzles)
+
+
+def _compare_solves(trm: TinyRecursiveModel, stepper: Stepper, puzzles: int) -> ParityReport:
+    spec, rng = stepper.spec, np.random.default_rng(PARITY_SEED)
+    cases = draw_cases(spec, puzzles, state_len=stepper.state_len, tasks=trm.config.tasks, rng=rng)
     return compare(solve_all(TorchStepper(trm, spec), cases), solve_all(stepper, cases), spec.name)
 
 
@@ -101,6 +113,23 @@ def _export_graph(
         hidden_size=trm.config.hidden_size,
         parity=parity,
     )
+
+
+def _export_kernel(
+    trm: TinyRecursiveModel, directory: Path, parity_puzzles: int
+) -> KernelEntry | None:
+    """A lattice's weights for the compiled kernel, after float32 parity; None for other cells."""
+    if trm.config.cell != "lattice":
+        return None
+    path = directory / KERNEL_FILE
+    lattice_weights(trm).save(path)
+    weights = LatticeWeights.load(path)
+    parity = {}
+    for spec in trm.specs:
+        kernel = LatticeKernel.open(weights, spec, precision="float32")
+        parity[spec.name] = _compare_solves(trm, KernelStepper(kernel, spec), parity_puzzles)
+        log.info("compiled kernel agrees", extra={"puzzle": spec.name})
+    return KernelEntry(file=path.name, sha256=file_sha256(path), parity=parity)
 
 
 def _source(checkpoint: Path, info: CheckpointInfo) -> SourceCheckpoint:

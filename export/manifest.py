@@ -1,7 +1,8 @@
 """The manifest of a bundle: what the server believes about the graphs beside it.
 
 A bundle is a directory: `manifest.json` and one step graph per puzzle size, all of the same
-weights (a lattice serves every size; the other cells have one graph). pydantic only: the server
+weights (a lattice serves every size; the other cells have one graph); a lattice's also has its
+weights in a file for the compiled kernel. pydantic only: the server
 imports this module and nothing else of the package.
 """
 
@@ -27,7 +28,7 @@ class _Frozen(BaseModel):
 
 
 class ParityReport(_Frozen):
-    """Whole solves of PyTorch and onnxruntime side by side, float32."""
+    """Whole solves of PyTorch and another runtime side by side, float32."""
 
     puzzles: int
     supervision_steps: int
@@ -59,6 +60,17 @@ class GraphEntry(_Frozen):
     parity: ParityReport
 
 
+class KernelEntry(_Frozen):
+    """The weights as the compiled kernel reads them, for every graph's puzzle (docs/adr/0006).
+
+    parity: by puzzle, whole solves of PyTorch and the kernel side by side, float32.
+    """
+
+    file: str
+    sha256: str
+    parity: dict[str, ParityReport]
+
+
 class SourceCheckpoint(_Frozen):
     """Where the weights came from."""
 
@@ -82,11 +94,12 @@ class Manifest(_Frozen):
     source: SourceCheckpoint
     restart: Restart
     graphs: tuple[GraphEntry, ...] = Field(min_length=1)
+    kernel: KernelEntry | None = None  # lattices only
     accuracy: tuple[Accuracy, ...] = ()
 
     @classmethod
     def read(cls, bundle: Path) -> "Manifest":
-        """Read and check `bundle`/manifest.json and the hash of each graph file.
+        """Read and check `bundle`/manifest.json and the hash of each file that it names.
 
         Raises: BundleError naming the file and what is wrong with it.
         """
@@ -103,6 +116,8 @@ class Manifest(_Frozen):
             )
         for graph in manifest.graphs:
             _check_hash(bundle / graph.file, graph.sha256)
+        if manifest.kernel is not None:
+            _check_hash(bundle / manifest.kernel.file, manifest.kernel.sha256)
         return manifest
 
     def write(self, bundle: Path) -> None:

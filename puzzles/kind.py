@@ -8,12 +8,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 Grid = npt.NDArray[np.uint8]  # (H, W), as people write it: Sudoku 0 = empty, ARC 0-9 = colour
+Grids = npt.NDArray[np.uint8]  # (B, H, W)
 Tokens = npt.NDArray[np.int32]  # (S,)
 RawGrid = str | list[list[int]]  # what arrives from outside: one line of characters, or rows
 Undo = Callable[[Grid], Grid]  # takes an answer of the changed puzzle back to the original's
@@ -86,6 +88,15 @@ class PuzzleKind(ABC):
     def spec(self) -> PuzzleSpec:
         """Sizes and units of this puzzle."""
 
+    @cached_property
+    def units_of_cells(self) -> tuple[tuple[int, ...], ...]:
+        """Per cell, flat, the units that it stands in; all families' units are counted through."""
+        units = [unit for family in self.spec.units for unit in family.units]
+        return tuple(
+            tuple(index for index, unit in enumerate(units) if cell in unit)
+            for cell in range(self.spec.seq_len)
+        )
+
     @abstractmethod
     def parse(self, raw: RawGrid) -> Grid:
         """Read an outside form into a (H, W) uint8 grid.
@@ -124,9 +135,17 @@ class PuzzleKind(ABC):
     def decode(self, tokens: Tokens) -> Grid:
         """(S,) tokens -> (H, W) grid. A token that is no symbol becomes 0."""
 
+    def decode_all(self, tokens: npt.NDArray[np.int32]) -> Grids:
+        """Many rows at once: (B, S) tokens -> (B, H, W) grids."""
+        return np.stack([self.decode(row) for row in tokens])
+
     @abstractmethod
     def verify(self, question: Grid, answer: Grid) -> Verdict:
         """What the rules say of `answer` as an answer to `question`. Never raises on content."""
+
+    def verify_all(self, questions: Grids, answers: Grids) -> list[Verdict]:
+        """Many at once: (B, H, W) each."""
+        return [self.verify(*pair) for pair in zip(questions, answers, strict=True)]
 
     @abstractmethod
     def augment(self, example: Example, rng: np.random.Generator) -> tuple[Example, Undo]:

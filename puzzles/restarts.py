@@ -5,6 +5,7 @@ Everything is drawn from a fixed seed and the attempt's number: the same questio
 attempts again.
 """
 
+from functools import lru_cache
 from itertools import islice
 from typing import Literal
 
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from puzzles.kind import Grid, PuzzleKind, PuzzleSpec, View
+from puzzles.kind import Grid, PuzzleKind, View
 
 SEED = 0
 
@@ -34,11 +35,21 @@ class Restart(BaseModel):
 
 
 def start_noise(restart: Restart, attempt: int, state_len: int) -> npt.NDArray[np.float32]:
-    """Start noise (L,) float32 of an attempt, which counts from 1; zeros for the first."""
+    """Start noise (L,) float32 of an attempt, which counts from 1; zeros for the first.
+
+    The same array for everybody who asks: not to be written to.
+    """
     if attempt == 1 or restart.by == "views":
-        return np.zeros(state_len, np.float32)
+        return _noise(0, state_len, 0.0)
+    return _noise(attempt, state_len, restart.noise_scale)
+
+
+@lru_cache(maxsize=1024)  # attempts come back for every puzzle
+def _noise(attempt: int, state_len: int, scale: float) -> npt.NDArray[np.float32]:
     rng = np.random.default_rng((SEED, attempt))
-    return rng.standard_normal(state_len, np.float32) * np.float32(restart.noise_scale)
+    noise = rng.standard_normal(state_len, np.float32) * np.float32(scale)
+    noise.flags.writeable = False
+    return noise
 
 
 def view_of_attempt(
@@ -55,24 +66,32 @@ def view_of_attempt(
         rng = np.random.default_rng((SEED, attempt))
         low, high = restart.guesses
         count = int(rng.integers(low, high + 1))
-        question = with_guesses(kind.spec, question, first_answer, count, rng)
+        question = with_guesses(kind, question, first_answer, count, rng)
     return View(question, undo=lambda answer: answer)
 
 
 def with_guesses(
-    spec: PuzzleSpec, question: Grid, answer: Grid, count: int, rng: np.random.Generator
+    kind: PuzzleKind, question: Grid, answer: Grid, count: int, rng: np.random.Generator
 ) -> Grid:
     """`question` with up to `count` symbols of `answer` in randomly chosen empty cells.
 
     A guess that clashes with what stands in one of its units already is passed over.
     """
-    cells, guesses = question.flatten(), answer.ravel()
-    units = np.array([unit for family in spec.units for unit in family.units])
+    cells, guesses = question.flatten(), answer.ravel().tolist()
+    units_of = kind.units_of_cells
+    standing = {
+        (unit, symbol)
+        for cell, symbol in enumerate(cells.tolist())
+        if symbol
+        for unit in units_of[cell]
+    }
     for cell in rng.permutation(np.flatnonzero(cells == 0)).tolist():
         if count == 0:
             break
-        peers = cells[units[(units == cell).any(axis=1)]]
-        if guesses[cell] and not (peers == guesses[cell]).any():
-            cells[cell] = guesses[cell]
+        symbol = guesses[cell]
+        places = {(unit, symbol) for unit in units_of[cell]}
+        if symbol and not places & standing:
+            cells[cell] = symbol
+            standing |= places
             count -= 1
     return cells.reshape(question.shape)

@@ -16,6 +16,7 @@ from puzzles.errors import CellProblem, InvalidGridError
 from puzzles.kind import (
     Example,
     Grid,
+    Grids,
     PuzzleKind,
     PuzzleSpec,
     RawGrid,
@@ -151,22 +152,31 @@ class Sudoku(PuzzleKind):
 
     def decode(self, tokens: Tokens) -> Grid:
         """Inverse of `encode`; anything that is no symbol becomes 0."""
+        grid: Grid = self.decode_all(tokens[np.newaxis])[0]
+        return grid
+
+    def decode_all(self, tokens: npt.NDArray[np.int32]) -> Grids:
+        """As `decode`, (B, S) -> (B, H, W)."""
         cells = tokens - EMPTY_TOKEN
         cells = np.where((cells >= 1) & (cells <= self.size), cells, 0)
-        return cells.astype(np.uint8).reshape(self.size, self.size)
+        return cells.astype(np.uint8).reshape(-1, self.size, self.size)
 
     def verify(self, question: Grid, answer: Grid) -> Verdict:
         """Solved when the givens stand and every unit holds every symbol once."""
         shape = (self.size, self.size)
         if question.shape != shape or answer.shape != shape:
             return Verdict.wrong
-        if np.any((question != 0) & (question != answer)):
-            return Verdict.wrong
-        by_unit = np.sort(answer.ravel()[self._units], axis=1)
-        complete = np.array_equal(
-            by_unit, np.broadcast_to(np.arange(1, self.size + 1), by_unit.shape)
-        )
-        return Verdict.solved if complete else Verdict.wrong
+        return self.verify_all(question[np.newaxis], answer[np.newaxis])[0]
+
+    def verify_all(self, questions: Grids, answers: Grids) -> list[Verdict]:
+        """As `verify`, (B, H, W) each."""
+        kept = ((questions == 0) | (questions == answers)).all((1, 2))
+        # A symbol is a bit; a unit that holds them all, holds each once. Bit 0 is an empty cell,
+        # and what is no symbol of this size has a bit beyond the wanted ones.
+        bits = np.left_shift(np.uint64(1), np.minimum(answers, 63).astype(np.uint64))
+        found = np.bitwise_or.reduce(bits.reshape(len(answers), -1)[:, self._units], axis=2)
+        complete = (found == (1 << (self.size + 1)) - 2).all(1)
+        return [Verdict.solved if good else Verdict.wrong for good in (kept & complete).tolist()]
 
     def augment(self, example: Example, rng: np.random.Generator) -> tuple[Example, Undo]:
         """Symbols permuted, bands, rows in bands, stacks, columns in stacks, transpose."""

@@ -57,6 +57,11 @@ class Engine(ABC):
 
     @property
     @abstractmethod
+    def runtime(self) -> str:
+        """What runs the steps, for people."""
+
+    @property
+    @abstractmethod
     def state_len(self) -> int:
         """L of the carry (B, L, D), and so of the noise (B, L)."""
 
@@ -94,6 +99,10 @@ class OnnxEngine(Engine):
         check_tensors(path, entry, self._session.get_inputs(), self._session.get_outputs())
         self._binding = self._session.io_binding()
         self.reset()
+
+    @property
+    def runtime(self) -> str:
+        return f"onnxruntime {self._device} {self._entry.dtype}"
 
     @property
     def state_len(self) -> int:

@@ -8,15 +8,18 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import final
+from typing import TypeVar, final
 
 import numpy as np
+import numpy.typing as npt
 
-from puzzles.kind import Grid, PuzzleKind, Tokens, Verdict
+from puzzles.kind import Grid, Grids, PuzzleKind, Tokens, Verdict
 from puzzles.restarts import Restart, start_noise, view_of_attempt
 from server.engine import Engine, StepInputs
 from server.policy import Budget, Finish, Spent, Status, StepOutcome
 from server.scheduler import FRESH, Departure, Plan, PlannedRow, Scheduler
+
+ScalarT = TypeVar("ScalarT", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,10 @@ class Job:
 
 @dataclass(frozen=True)
 class StepReport:
-    """What a supervision step said of each row of its plan."""
+    """What a supervision step said of each row of its plan; answers: (B, H, W)."""
 
     outcomes: Sequence[StepOutcome]
-    answers: Sequence[Grid]
+    answers: Grids
 
 
 @final
@@ -80,11 +83,20 @@ class Lane:
         self.scheduler = scheduler
         self.restart = restart
         self._engine = engine
+        spec = puzzle.spec
+        # Of the rows of the step before, in its order: rows that go on take theirs from here.
+        self._questions: Grids = np.empty((0, spec.height, spec.width), np.uint8)
+        self._tokens = np.empty((0, spec.seq_len), np.int32)
 
     @property
     def name(self) -> str:
         """The puzzle's name, as `sudoku-9x9`."""
         return self.puzzle.spec.name
+
+    @property
+    def runtime(self) -> str:
+        """What runs its steps, for people."""
+        return self._engine.runtime
 
     def warm(self) -> None:
         """Run one step of an empty grid, so that the first request finds all memory in place."""
@@ -101,20 +113,21 @@ class Lane:
 
     def step(self, plan: Plan[Job]) -> StepReport:
         """One supervision step of a plan's rows, each answer judged by the rules."""
-        for row in plan.rows:
-            if _restarts(row):
-                row.job.begin(row.attempt)
         stepped = self._engine.step(self._inputs(plan.rows))
-        outcomes, answers = [], []
-        logits = stepped.q_halt.tolist()
-        for row, tokens, q_halt in zip(plan.rows, stepped.answer, logits, strict=True):
-            answer = row.job.view.undo(self.puzzle.decode(tokens))
-            verdict = self.puzzle.verify(row.job.question, answer)
-            outcomes.append(StepOutcome(verdict, q_halt))
-            answers.append(answer)
+        answers = self._undo(plan.rows, self.puzzle.decode_all(stepped.answer))
+        verdicts = self.puzzle.verify_all(self._questions, answers)
+        for row, answer in zip(plan.rows, answers, strict=True):
             if row.attempt == 1:
                 row.job.first_answer = answer
-        return StepReport(outcomes, answers)
+        return StepReport(list(map(StepOutcome, verdicts, stepped.q_halt.tolist())), answers)
+
+    def _undo(self, rows: Sequence[PlannedRow[Job]], answers: Grids) -> Grids:
+        """Answers of the rows' views as answers to their questions."""
+        if self.restart.by != "views":
+            return answers
+        return np.stack(
+            [row.job.view.undo(answer) for row, answer in zip(rows, answers, strict=True)]
+        )
 
     def reset(self) -> tuple[Job, ...]:
         """Empty the slots, after a failed step; returns the jobs that were in them."""
@@ -142,19 +155,24 @@ class Lane:
         )
 
     def _inputs(self, rows: Sequence[PlannedRow[Job]]) -> StepInputs:
+        source = np.array([row.source for row in rows], np.int64)
         noise = np.zeros((len(rows), self._engine.state_len), np.float32)
-        for i, row in enumerate(rows):
-            if _restarts(row):
+        self._questions = _continued(self._questions, source)
+        self._tokens = _continued(self._tokens, source)
+        for i in np.flatnonzero(source == FRESH).tolist():
+            row = rows[i]
+            if row.attempt > 1:
+                row.job.begin(row.attempt)
                 noise[i] = start_noise(self.restart, row.attempt, self._engine.state_len)
-        return StepInputs(
-            tokens=np.stack([row.job.tokens for row in rows]),
-            source=np.array([row.source for row in rows], np.int64),
-            noise=noise,
-        )
+            self._questions[i], self._tokens[i] = row.job.question, row.job.tokens
+        return StepInputs(tokens=self._tokens, source=source, noise=noise)
 
 
-def _restarts(row: PlannedRow[Job]) -> bool:
-    return row.source == FRESH and row.attempt > 1
+def _continued(before: npt.NDArray[ScalarT], source: npt.NDArray[np.int64]) -> npt.NDArray[ScalarT]:
+    """Each row's part of the step before; fresh rows get anything, to be written over."""
+    if not len(before):
+        return np.empty((len(source), *before.shape[1:]), before.dtype)
+    return before[source]
 
 
 def _probability(logit: float) -> float | None:

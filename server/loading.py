@@ -6,15 +6,20 @@ from importlib.metadata import version
 from pathlib import Path
 
 from export.manifest import BundleError, GraphEntry, Manifest
+from kernel.isa import UnsupportedError
+from kernel.lattice import usable_cores
 from puzzles.errors import UnknownKindError
 from puzzles.kind import PuzzleKind
 from puzzles.registry import by_name
-from server.engine import OnnxEngine
+from server.engine import Engine, OnnxEngine
+from server.kernel_engine import KernelEngine
 from server.lane import Lane
 from server.metrics import Metrics
 from server.scheduler import Scheduler
+from server.self_check import check_agreement
 from server.settings import Settings, find_bundle
 from server.solver import BudgetRules, Solver
+from server.tuning import measured_slots
 
 log = logging.getLogger(__name__)
 
@@ -48,18 +53,54 @@ def load_solver(settings: Settings) -> Solver:
 
 def _open_lanes(bundle: Path, manifest: Manifest, settings: Settings) -> Iterator[Lane]:
     for entry in manifest.graphs:
-        lane = Lane(
-            model=manifest.name,
-            puzzle=_puzzle_of(bundle, entry),
-            restart=manifest.restart,
-            engine=OnnxEngine(bundle, entry, device=settings.device, threads=settings.threads),
-            scheduler=Scheduler(slots=settings.slots, queue_limit=settings.queue_limit),
-        )
+        puzzle = _puzzle_of(bundle, entry)
         try:
-            lane.warm()
+            engine = _open_engine(bundle, manifest, entry, settings)
+            slots = settings.slots or measured_slots(
+                engine, puzzle, at_least=settings.threads or usable_cores()
+            )
+        except BundleError:
+            raise
         except Exception as error:  # onnxruntime's errors have no common base
             raise BundleError(f"{bundle / entry.file}: the first step failed: {error}") from error
+        lane = Lane(
+            model=manifest.name,
+            puzzle=puzzle,
+            restart=manifest.restart,
+            engine=engine,
+            scheduler=Scheduler(slots=slots, queue_limit=settings.queue_limit),
+        )
+        lane.warm()
+        log.info(
+            "lane open", extra={"puzzle": lane.name, "runtime": engine.runtime, "slots": slots}
+        )
         yield lane
+
+
+def _open_engine(bundle: Path, manifest: Manifest, entry: GraphEntry, settings: Settings) -> Engine:
+    """Compiled code where the settings and the bundle have it so, onnxruntime otherwise.
+
+    Raises: BundleError.
+    """
+    graph = OnnxEngine(bundle, entry, device=settings.device, threads=settings.threads)
+    if settings.runtime == "onnxruntime" or settings.device != "cpu":
+        return graph
+    if manifest.kernel is None:
+        if settings.runtime == "compiled":
+            raise BundleError(f"{bundle}: no weights for compiled code; export it again")
+        return graph
+    try:
+        kernel = KernelEngine.open(
+            bundle,
+            manifest.kernel,
+            entry.spec,
+            precision=None if settings.precision == "auto" else settings.precision,
+            threads=settings.threads,
+        )
+    except UnsupportedError as error:
+        raise BundleError(f"{bundle}: {error}") from error
+    check_agreement(kernel, graph, entry.spec)
+    return kernel
 
 
 def _puzzle_of(bundle: Path, entry: GraphEntry) -> PuzzleKind:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Device = Literal["cpu", "cuda"]
+Runtime = Literal["auto", "compiled", "onnxruntime"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 SHIPPED_BUNDLE = Path("bundles/sudoku")
@@ -32,7 +33,15 @@ class Settings(BaseSettings):
     threads: int | None = Field(
         None, ge=1, description="threads of a supervision step on the CPU; unset: one per core"
     )
-    slots: int = Field(64, ge=1, description="rows of a supervision step, per puzzle size")
+    runtime: Runtime = Field(
+        "auto", description="what runs steps on the CPU; auto: compiled code where a bundle allows"
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="of compiled code; auto: bfloat16 where the CPU multiplies it"
+    )
+    slots: int | None = Field(
+        None, ge=1, description="rows of a supervision step, per puzzle size; unset: measured"
+    )
     queue_limit: int = Field(
         1024, ge=1, description="puzzles that may wait for a slot, per puzzle size"
     )
@@ -58,6 +67,8 @@ class Settings(BaseSettings):
         ):
             if value > limit:
                 raise ValueError(f"{name} {value} is above {limit_name} {limit}")
+        if self.runtime == "compiled" and self.device != "cpu":
+            raise ValueError(f"runtime compiled is for the CPU, not for {self.device}")
         return self
 
 

@@ -109,6 +109,11 @@ class Solver:
         return tuple(self._lanes)
 
     @property
+    def runtimes(self) -> dict[str, str]:
+        """What runs the steps of each puzzle size, for people."""
+        return {name: lane.runtime for name, lane in self._lanes.items()}
+
+    @property
     def state(self) -> State:
         """`ready` means: a puzzle submitted now will be worked on."""
         if not self._started:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from typer.testing import CliRunner
 
-from cli import app
+from cli.main import app
 from model.checkpoint import CheckpointError, load_model, read_info
 from model.reference_import import Reference, largest_differences, read_reference
 from puzzles.registry import by_name

@@ -36,7 +36,7 @@ def test_a_guess_that_clashes_is_passed_over() -> None:
     nonsense = np.ones_like(example.answer)  # 1 everywhere
     for seed in range(10):
         rng = np.random.default_rng(seed)
-        NINE.check(with_guesses(NINE.spec, example.question, nonsense, 81, rng))
+        NINE.check(with_guesses(NINE, example.question, nonsense, 81, rng))
 
 
 @pytest.mark.parametrize("by", ["noise", "guesses"])

@@ -29,6 +29,10 @@ class GatedEngine(Engine):
         self.seen: list[StepInputs] = []
 
     @property
+    def runtime(self) -> str:
+        return "gated"
+
+    @property
     def state_len(self) -> int:
         return self._state_len
 

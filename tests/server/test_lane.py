@@ -26,6 +26,10 @@ class RecordingEngine(Engine):
         self.asked: list[StepInputs] = []
 
     @property
+    def runtime(self) -> str:
+        return "recording"
+
+    @property
     def state_len(self) -> int:
         return 16
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli import app
+from cli.main import app
 from server.puzzle_files import PuzzleFileError, read_questions
 from tests.server.tiny_bundle import (
     FOUR,

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 from typer.testing import CliRunner
 
-import cli
+from cli.main import app
 from puzzles.sudoku import Sudoku
 from training.data_build import SudokuRequest, build_sudoku, normal_forms
 from training.dataset import DatasetError, PuzzleArrays, PuzzleSet
@@ -252,7 +252,7 @@ def test_the_command_builds_and_sums_up(tmp_path: Path) -> None:
     out = tmp_path / "set"
     arguments = ["data", "sudoku", "--out", str(out), "--size", "4", "--generate", "200"]
     result = CliRunner().invoke(
-        cli.app, [*arguments, "--extra-givens", "0-3", "--validation", "10", "--seed", "7"]
+        app, [*arguments, "--extra-givens", "0-3", "--validation", "10", "--seed", "7"]
     )
     assert result.exit_code == 0, result.output
     assert "sudoku-4x4" in result.output
@@ -275,7 +275,7 @@ def test_an_option_that_makes_no_sense_ends_with_a_message(
 ) -> None:
     out = tmp_path / "set"
     arguments = ["data", "sudoku", "--out", str(out), "--generate", "5", option, value]
-    result = CliRunner().invoke(cli.app, arguments)
+    result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert message in result.output
     assert not out.exists()

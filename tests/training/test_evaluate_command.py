@@ -7,7 +7,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-import cli
+from cli.main import app
 from export.manifest import Manifest
 from tests.server.tiny_bundle import FOUR, HARD, four_solutions, with_empty, write_bundle
 from tests.training.small_runs import data_set, recipe, train, trainer
@@ -19,7 +19,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def _ponder(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def _csv(path: Path, empties: list[int]) -> Path:

@@ -13,7 +13,8 @@ from click.testing import Result
 from rich.console import Console
 from typer.testing import CliRunner
 
-import cli
+import cli.training
+from cli.main import app
 from model.checkpoint import weights_file
 from tests.training.small_runs import data_set, recipe
 from training.recipe import Recipe
@@ -42,7 +43,7 @@ def _write(directory: Path, plan: Recipe) -> Path:
 def _train(directory: Path, *arguments: str, **changes: Any) -> Result:
     path = _write(directory, recipe(**{"optimizer_steps": 4, "log_every": 2} | changes))
     run = str(directory / "run")
-    return CliRunner().invoke(cli.app, ["train", str(path), "--out", run, *arguments])
+    return CliRunner().invoke(app, ["train", str(path), "--out", run, *arguments])
 
 
 def test_a_finished_run_prints_its_figures_and_its_checkpoint(tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_a_stopped_run_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.Mon
                 os.kill(os.getpid(), signal.SIGINT)
 
     said = StringIO()
-    monkeypatch.setattr(cli, "console", Interrupting(file=said, width=200))
+    monkeypatch.setattr(cli.training, "console", Interrupting(file=said, width=200))
     assert _train(tmp_path).exit_code == 0
     assert said.getvalue().splitlines()[1:] == [
         "stopped at optimizer step 2 of 4; resume with the same command and --resume",

@@ -1,22 +1,17 @@
-"""`ponder evaluate` and `ponder plot`: what a model can do, and how its training went."""
+"""`ponder evaluate`: what a model can do."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress
+
+from cli.console import console, errors, said_clearly
 
 if TYPE_CHECKING:
     from training.evaluation_figures import Evaluation
 
 STDOUT = Path("-")
-
-console = Console()
-errors = Console(stderr=True)
 
 
 def evaluate(
@@ -51,14 +46,20 @@ def evaluate(
     ] = False,
 ) -> None:
     """Measure a model: accuracy by step, halting, calibration, verified answers, by difficulty."""
-    from export.manifest import Manifest
+    from export.manifest import BundleError, Manifest
     from export.subject import open_subject
+    from model.checkpoint import CheckpointError
+    from model.devices import DeviceError
+    from puzzles.errors import PuzzleError
+    from training.dataset import DatasetError
     from training.evaluation import evaluate as measure
     from training.evaluation_data import read_evaluation_data
     from training.run_state import resolve_checkpoint
-    from training.solves import Budget, parse_steps
+    from training.solves import Budget, EvaluationError, parse_steps
 
-    with _said_clearly(), Progress(console=errors, transient=True) as progress:
+    known = (BundleError, CheckpointError, DatasetError, DeviceError, EvaluationError, PuzzleError)
+
+    with said_clearly(*known), Progress(console=errors, transient=True) as progress:
         if record:
             Manifest.read(model)  # before the work, not after it
         puzzles = read_evaluation_data(data, split, progress)
@@ -88,7 +89,7 @@ def _hand_over(
     figures: "Evaluation", *, json: Path | None, plot: Path | None, record: Path | None
 ) -> None:
     """Table to the terminal, JSON, picture, accuracies into the bundle `record`."""
-    from export.manifest import Accuracy
+    from export.manifest import Accuracy, BundleError
     from export.record import record_accuracy
     from training.evaluation_table import evaluation_table
     from training.plot import plot_evaluation
@@ -103,37 +104,5 @@ def _hand_over(
     if record is not None:
         of = {"data": figures.data, "puzzles": figures.puzzles}
         rows = [Accuracy.model_validate(of | row.model_dump()) for row in figures.budgets]
-        with _said_clearly():
+        with said_clearly(BundleError):
             record_accuracy(record, rows)
-
-
-def plot(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
-    out: Annotated[Path | None, typer.Option(help="PNG to write [RUN/curves.png].")] = None,
-) -> None:
-    """Draw a run's curves: losses, halted rows, validation, learning rate, a line per lane."""
-    from training.plot import plot_run
-
-    path = out or run / "curves.png"
-    with _said_clearly():
-        plot_run(run, path)
-    console.print(f"curves: {path}")
-
-
-@contextmanager
-def _said_clearly() -> Iterator[None]:
-    """A known error becomes one red message and exit status 2, without a traceback."""
-    from export.manifest import BundleError
-    from model.checkpoint import CheckpointError
-    from model.devices import DeviceError
-    from puzzles.errors import PuzzleError
-    from training.dataset import DatasetError
-    from training.run_log import RunLogError
-    from training.solves import EvaluationError
-
-    known = (BundleError, CheckpointError, DatasetError, DeviceError, EvaluationError, PuzzleError)
-    try:
-        yield
-    except (*known, RunLogError) as error:
-        errors.print(f"[red]error:[/red] {escape(str(error))}")
-        raise typer.Exit(2) from error

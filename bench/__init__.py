@@ -1,0 +1,1 @@
+"""Benchmarks: what the engine does, measured beside its peers in interleaved rounds."""

@@ -1,0 +1,97 @@
+"""Every engine that the server can run a bundle with, best first. One more is one more line."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from bench.report import BenchError
+from export.manifest import GraphEntry, Manifest
+from kernel.isa import Precision as KernelPrecision
+from kernel.isa import UnsupportedError
+from server.engine import Engine, OnnxEngine
+from server.kernel_engine import KernelEngine
+from server.settings import Device
+
+Precision = Literal["float32", "float16", "bfloat16", "int8"]
+
+
+class UnavailableError(Exception):
+    """A contender that cannot run here; the message says why."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and how contenders compute. threads: CPU threads of each of them."""
+
+    device: Device
+    threads: int
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A bundle on disk and the graph of one of its puzzle sizes."""
+
+    bundle: Path
+    manifest: Manifest
+    entry: GraphEntry
+
+    @classmethod
+    def open(cls, bundle: Path, puzzle: str) -> "Subject":
+        """Raises: BundleError; BenchError if the bundle has no such graph."""
+        manifest = Manifest.read(bundle)
+        for entry in manifest.graphs:
+            if entry.spec.name == puzzle:
+                return cls(bundle, manifest, entry)
+        names = ", ".join(entry.spec.name for entry in manifest.graphs)
+        raise BenchError(f"{bundle}: no graph for {puzzle}; it has {names}")
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """An engine by name. `open` raises UnavailableError where it cannot run this subject."""
+
+    name: str
+    precision: Precision
+    open: Callable[[Subject, Place], Engine]
+
+
+def _open_kernel(subject: Subject, place: Place, *, precision: KernelPrecision) -> Engine:
+    kernel = subject.manifest.kernel
+    if kernel is None or place.device != "cpu":
+        raise UnavailableError(f"compiled: not for {subject.manifest.name} on {place.device}")
+    spec = subject.entry.spec
+    try:
+        return KernelEngine.open(
+            subject.bundle, kernel, spec, precision=precision, threads=place.threads
+        )
+    except UnsupportedError as error:
+        raise UnavailableError(f"compiled {precision}: {error}") from error
+
+
+def _open_onnx(subject: Subject, place: Place) -> Engine:
+    return OnnxEngine(subject.bundle, subject.entry, device=place.device, threads=place.threads)
+
+
+ENGINES = (
+    EngineChoice("compiled bfloat16", "bfloat16", partial(_open_kernel, precision="bfloat16")),
+    EngineChoice("compiled float32", "float32", partial(_open_kernel, precision="float32")),
+    EngineChoice("onnxruntime float32", "float32", _open_onnx),
+)
+
+
+def open_engine(subject: Subject, place: Place, name: str | None = None) -> tuple[str, Engine]:
+    """The engine of this name, or the best that runs here, as the server takes it; its name too.
+
+    Raises: BenchError, BundleError.
+    """
+    reasons = []
+    for choice in ENGINES:
+        if name in (None, choice.name):
+            try:
+                return choice.name, choice.open(subject, place)
+            except UnavailableError as error:
+                reasons.append(str(error))
+    known = ", ".join(choice.name for choice in ENGINES)
+    raise BenchError("; ".join(reasons) or f"no engine {name!r}; there are {known}")

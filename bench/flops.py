@@ -1,0 +1,87 @@
+"""How much arithmetic a supervision step is: its matrix products, by shape.
+
+Only multiply-adds of matrix products count, as in a limit set by GEMM: norms, activations and
+means are work that a faster step spends less on.
+"""
+
+from dataclasses import dataclass, replace
+
+from model.config import ModelConfig
+from model.layers import swiglu_width
+from puzzles.kind import PuzzleSpec
+
+
+@dataclass(frozen=True)
+class Product:
+    """`times` products (rows, inner) x (inner, columns) per puzzle.
+
+    shared: the right operand is a weight, one for all puzzles of a batch.
+    """
+
+    rows: int
+    inner: int
+    columns: int
+    times: int = 1
+    shared: bool = True
+
+    @property
+    def flops(self) -> int:
+        """A multiply-add counts twice."""
+        return 2 * self.rows * self.inner * self.columns * self.times
+
+
+def step_flops(config: ModelConfig, spec: PuzzleSpec) -> int:
+    """Of one supervision step of one puzzle: T times n + 1 refinements, and reading the answer."""
+    refinements = config.deep_recursions * (config.latent_recursions + 1)
+    refining = sum(product.flops for product in refinement_products(config, spec))
+    return refinements * refining + sum(p.flops for p in _reading_products(config, spec))
+
+
+def refinement_products(config: ModelConfig, spec: PuzzleSpec) -> tuple[Product, ...]:
+    """Matrix products of one refinement of one puzzle."""
+    if config.cell == "lattice":
+        block = _lattice_block(config, spec)
+    elif config.cell == "mlp":
+        length = config.prefix_len + spec.seq_len
+        block = (
+            *_swiglu(config.hidden_size, length, config.expansion),
+            *_swiglu(length, config.hidden_size, config.expansion),
+        )
+    else:
+        block = _attention_block(config, spec)
+    return tuple(replace(product, times=product.times * config.blocks) for product in block)
+
+
+def _lattice_block(config: ModelConfig, spec: PuzzleSpec) -> tuple[Product, ...]:
+    size, width = config.hidden_size, round(config.hidden_size * config.expansion)
+    pairs = spec.seq_len * spec.symbols
+    return (
+        Product(pairs, size, 2 * width),
+        # Cells, rows, columns and boxes: as many groups of each as cells.
+        Product(spec.seq_len, size, 2 * width, times=4),
+        Product(pairs, width, size),
+    )
+
+
+def _attention_block(config: ModelConfig, spec: PuzzleSpec) -> tuple[Product, ...]:
+    size, length = config.hidden_size, config.prefix_len + spec.seq_len
+    head = size // config.heads
+    return (
+        Product(length, size, 3 * size),
+        Product(length, head, length, times=config.heads, shared=False),
+        Product(length, length, head, times=config.heads, shared=False),
+        Product(length, size, size),
+        *_swiglu(length, size, config.expansion),
+    )
+
+
+def _swiglu(rows: int, size: int, expansion: float) -> tuple[Product, ...]:
+    width = swiglu_width(size, expansion)
+    return Product(rows, size, 2 * width), Product(rows, width, size)
+
+
+def _reading_products(config: ModelConfig, spec: PuzzleSpec) -> tuple[Product, ...]:
+    halt = Product(1, config.hidden_size, 1)
+    if config.cell == "lattice":
+        return Product(spec.seq_len * spec.symbols, config.hidden_size, 1), halt
+    return Product(spec.seq_len, config.hidden_size, spec.vocab_size), halt

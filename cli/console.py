@@ -1,0 +1,21 @@
+"""Where commands speak: results to stdout, errors and progress to stderr."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+console = Console()
+errors = Console(stderr=True)
+
+
+@contextmanager
+def said_clearly(*known: type[Exception]) -> Iterator[None]:
+    """A known error becomes one red message and exit status 2, without a traceback."""
+    try:
+        yield
+    except known as error:
+        errors.print(f"[red]error:[/red] {escape(str(error))}")
+        raise typer.Exit(2) from error

@@ -1,0 +1,58 @@
+"""`ponder data`: puzzles → data set."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cli.console import console, errors, said_clearly
+
+
+def data_sudoku(
+    out: Annotated[Path, typer.Option(help="Data set directory to make.")],
+    csv: Annotated[
+        list[Path] | None,
+        typer.Option(help="Training puzzles: columns source,question,answer,rating; .gz is read."),
+    ] = None,
+    test_csv: Annotated[list[Path] | None, typer.Option(help="Test puzzles, as --csv.")] = None,
+    generate: Annotated[int, typer.Option(min=0, help="Fresh puzzles to generate.")] = 0,
+    size: Annotated[int, typer.Option(help="4, 6, 9 or 16.")] = 9,
+    extra_givens: Annotated[
+        str, typer.Option(help="A-B: givens put back into generated minimal puzzles.")
+    ] = "0-0",
+    source: Annotated[
+        Literal["hub"] | None, typer.Option(help="hub: the public Sudoku-Extreme.")
+    ] = None,
+    hub_dir: Annotated[
+        Path | None, typer.Option(help="Local copy of the Hub's train.csv and test.csv.")
+    ] = None,
+    validation: Annotated[int, typer.Option(min=0, help="Puzzles held out of training.")] = 0,
+    test: Annotated[int, typer.Option(min=0, help="More held-out puzzles, for testing.")] = 0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Build a Sudoku data set from CSV files, the Hugging Face Hub or fresh puzzles."""
+    from rich.progress import Progress
+
+    from training.data_build import SudokuRequest, build_sudoku, parse_range, sudoku_of_size
+    from training.data_summary import summary_table
+    from training.dataset import DatasetError
+    from training.sudoku_generator import GeneratorError
+
+    with said_clearly(DatasetError, GeneratorError):
+        request = SudokuRequest(
+            sudoku=sudoku_of_size(size),
+            seed=seed,
+            csv=tuple(csv or ()),
+            test_csv=tuple(test_csv or ()),
+            generate=generate,
+            extra_givens=parse_range(extra_givens),
+            hub=source == "hub",
+            hub_dir=hub_dir,
+            validation=validation,
+            test=test,
+        )
+        with Progress(console=errors) as progress:
+            info = build_sudoku(request, out, progress)
+        console.print(summary_table(out, info))
+    for line in info.provenance:
+        console.print(line, highlight=False)

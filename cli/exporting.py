@@ -1,0 +1,107 @@
+"""`ponder export` and `ponder import-reference`: weights become a bundle, or a checkpoint."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.console import console, said_clearly
+
+REFERENCE_TOLERANCE = 1e-4  # absolute, float32
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint, or run directory (its newest).")],
+    out: Annotated[Path, typer.Option(help="Bundle directory to write.")],
+    name: Annotated[str | None, typer.Option(help="Name in the manifest [the model's].")] = None,
+    noise_scale: Annotated[
+        float, typer.Option(min=0, help="Start noise of a lattice's restarts.")
+    ] = 0.5,
+    accuracy: Annotated[
+        Path | None, typer.Option(help="JSON list of measured figures for the manifest.")
+    ] = None,
+    parity_puzzles: Annotated[
+        int, typer.Option(min=1, help="Puzzles to solve with both runtimes, per graph.")
+    ] = 200,
+) -> None:
+    """Export a checkpoint to a bundle: step graphs checked against PyTorch, and a manifest."""
+    from export.bundle import export_bundle
+    from export.errors import ExportError
+    from export.record import read_accuracy
+    from model.checkpoint import CheckpointError
+    from training.run_state import resolve_checkpoint
+
+    with said_clearly(ExportError, CheckpointError):
+        manifest = export_bundle(
+            resolve_checkpoint(checkpoint),
+            out,
+            name=name,
+            noise_scale=noise_scale,
+            accuracy=read_accuracy(accuracy) if accuracy else (),
+            parity_puzzles=parity_puzzles,
+        )
+    for graph in manifest.graphs:
+        parity = graph.parity
+        console.print(
+            f"{graph.file}: {parity.same_answers}/{parity.puzzles} same answers, "
+            f"{parity.same_steps}/{parity.puzzles} same steps, q_halt within "
+            f"{parity.largest_q_halt_difference:.1e}",
+            highlight=False,
+        )
+    console.print(f"bundle: {out}")
+
+
+def import_reference(
+    file: Annotated[Path, typer.Argument(help="Reference weights: .pt state dict or .npz.")],
+    out: Annotated[Path, typer.Option(help="Checkpoint directory to write.")],
+    config: Annotated[
+        Path | None, typer.Option(help="The reference's config (YAML or JSON), for .pt files.")
+    ] = None,
+    puzzle: Annotated[
+        str | None, typer.Option(help="What it solves, e.g. sudoku-9x9 [by its sizes].")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option(help="Compare with the outputs in the file; exit 1 above 1e-4.")
+    ] = False,
+) -> None:
+    """Turn weights of the TRM reference implementation into a checkpoint."""
+    import torch
+
+    from model.checkpoint import CheckpointError
+    from model.reference_import import largest_differences, read_reference, save_reference
+    from puzzles.errors import UnknownKindError
+    from puzzles.registry import by_name
+    from training.losses import answer_loss
+    from training.recipe import Loss
+
+    with said_clearly(CheckpointError, FileExistsError, UnknownKindError):
+        reference = read_reference(
+            file, _reference_keys(config) if config else {}, by_name(puzzle) if puzzle else None
+        )
+        if check:
+            apart = largest_differences(
+                reference, lambda logits, labels: answer_loss(logits, labels, Loss())
+            )
+            for name, difference in apart.items():
+                console.print(f"{name:10} {difference:.2e}", highlight=False)
+            if not all(difference <= REFERENCE_TOLERANCE for difference in apart.values()):
+                raise typer.Exit(1)
+        save_reference(reference, out, {"torch": torch.__version__})
+    console.print(f"checkpoint of {reference.spec.name}: {out}")
+
+
+def _reference_keys(path: Path) -> dict[str, object]:
+    """The model's keys of a reference config file, which may hold them under `arch`."""
+    import yaml
+
+    from model.checkpoint import CheckpointError
+
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    keys = raw.get("arch", raw) if isinstance(raw, dict) else raw
+    if not isinstance(keys, dict):
+        raise CheckpointError(f"{path}: expected names and values of the reference's config")
+    # "${.hidden_size}" and its like: left to be read from the arrays.
+    return {key: value for key, value in keys.items() if "${" not in str(value)}

@@ -1,0 +1,40 @@
+"""All commands, put together."""
+
+import typer
+
+from cli import bench_engine, bench_step, data, evaluating, exporting, serving, training
+
+
+def create_app() -> typer.Typer:
+    """The application of the `ponder` script."""
+    ponder = typer.Typer(
+        name="ponder",
+        help="Train, export and serve small recursive models that solve puzzles.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    ponder.command()(evaluating.evaluate)
+    ponder.command()(training.plot)
+    ponder.command()(training.train)
+    # The server reads its own options: they are its settings.
+    foreign = {"allow_extra_args": True, "ignore_unknown_options": True}
+    ponder.command(add_help_option=False, context_settings=foreign)(serving.serve)
+    ponder.command()(serving.solve)
+    ponder.command()(exporting.export)
+    ponder.command()(exporting.import_reference)
+    data_app = typer.Typer(help="Build data sets.", no_args_is_help=True)
+    data_app.command("sudoku")(data.data_sudoku)
+    ponder.add_typer(data_app, name="data")
+    bench_app = typer.Typer(help="Measure, beside peers.", no_args_is_help=True)
+    bench_app.command()(bench_step.step)
+    bench_app.command()(bench_engine.engine)
+    ponder.add_typer(bench_app, name="bench")
+    return ponder
+
+
+app = create_app()
+
+
+def main() -> None:
+    """Entry point of the `ponder` script."""
+    app()

@@ -1,0 +1,64 @@
+"""`ponder train` and `ponder plot`: recipe → checkpoint, and how it went."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.console import console, said_clearly
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="Recipe file (TOML).")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Override one key, as in --set optimizer.lr=1e-3."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run directory [runs/NAME].")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the newest checkpoint.")] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
+) -> None:
+    """Train a model from a recipe. Ctrl-C or SIGTERM stops it in a resumable state."""
+    import torch
+
+    from model.checkpoint import CheckpointError
+    from model.devices import DeviceError, resolve_device
+    from training.dataset import DatasetError
+    from training.recipe import RecipeError, read_recipe
+    from training.session import run_training
+    from training.sudoku_generator import GeneratorError
+    from training.trainer import TrainingDivergedError
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    with said_clearly(
+        *(CheckpointError, DatasetError, DeviceError, GeneratorError, RecipeError),
+        TrainingDivergedError,
+    ):
+        plan = read_recipe(recipe, tuple(set_ or ()))
+        run = out or Path("runs") / plan.name
+        outcome = run_training(
+            plan, run, resume=resume, device=resolve_device(device), console=console
+        )
+    if not outcome.finished:
+        console.print(
+            f"stopped at optimizer step {outcome.optimizer_step} of {plan.optimizer_steps}; "
+            "resume with the same command and --resume",
+            highlight=False,
+        )
+    console.print(f"checkpoint: {outcome.checkpoint}", highlight=False, soft_wrap=True)
+
+
+def plot(
+    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    out: Annotated[Path | None, typer.Option(help="PNG to write [RUN/curves.png].")] = None,
+) -> None:
+    """Draw a run's curves: losses, halted rows, validation, learning rate, a line per lane."""
+    from training.plot import plot_run
+    from training.run_log import RunLogError
+
+    path = out or run / "curves.png"
+    with said_clearly(RunLogError):
+        plot_run(run, path)
+    console.print(f"curves: {path}")

@@ -1,0 +1,198 @@
+"""What the kernel is written with: vectors, loops and memory of LLVM's intermediate code.
+
+Knows nothing of lattices. Each method adds instructions at the place where the builder stands; the
+loops that Python runs are unrolled, those of `Code.loop` are loops of the compiled code.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, final
+
+import numpy as np
+from llvmlite import ir
+
+from kernel.isa import Isa
+
+I8, I32, I64, F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
+POINTER = ir.PointerType()
+# Sums may be taken in any order and fused; infinities and NaN stay what they are.
+FREE = ("reassoc", "contract", "nsz", "arcp", "afn")
+EXPONENT_BITS, EXPONENT_BIAS = 23, 127
+
+Value = Any  # llvmlite has no types of its own to offer
+
+
+@final
+class BFloatType(ir.Type):  # type: ignore[misc]
+    """LLVM's bfloat, which llvmlite does not name."""
+
+    def _to_string(self) -> str:
+        return "bfloat"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BFloatType)
+
+    def __hash__(self) -> int:
+        return hash(BFloatType)
+
+
+@final
+class Code:
+    """Writes one function's body."""
+
+    def __init__(self, builder: ir.IRBuilder, isa: Isa) -> None:
+        self.builder = builder
+        self.isa = isa
+        self.vector = ir.VectorType(F32, isa.lanes)
+        self._bfloat16 = isa.precision == "bfloat16"
+        self._pairs = ir.VectorType(BFloatType(), 2 * isa.lanes)
+
+    # Numbers and addresses
+
+    def number(self, value: int) -> Value:
+        """A 64-bit integer."""
+        return I64(value)
+
+    def at(self, base: Value, index: Value, size: int) -> Value:
+        """The address of element `index` of an array whose elements have `size` bytes."""
+        offset = self.builder.mul(index, I64(size)) if isinstance(index, ir.Value) else index * size
+        if not isinstance(offset, ir.Value):
+            offset = I64(offset)
+        return self.builder.gep(base, [offset], source_etype=I8)
+
+    def load(self, kind: ir.Type, address: Value) -> Value:
+        """A scalar or vector; vectors need no alignment."""
+        return self.builder.load(address, typ=kind, align=4 if kind != I8 else 1)
+
+    def store(self, value: Value, address: Value) -> None:
+        """A scalar or vector, as `load` reads it."""
+        self.builder.store(value, address, align=2 if value.type != I8 else 1)
+
+    def wide(self, address: Value) -> Value:
+        """A 32-bit integer in memory as a 64-bit one."""
+        return self.builder.sext(self.load(I32, address), I64)
+
+    @contextmanager
+    def loop(self, count: Value, step: int = 1, start: Value | None = None) -> Iterator[Value]:
+        """Count from `start` (0) by `step` while a whole step fits below `count`."""
+        builder = self.builder
+        before = builder.block
+        head, body, done = (builder.append_basic_block(name) for name in ("head", "body", "done"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        index = builder.phi(I64)
+        index.add_incoming(I64(0) if start is None else start, before)
+        following = builder.add(index, I64(step))
+        builder.cbranch(builder.icmp_signed("<=", following, count), body, done)
+        builder.position_at_end(body)
+        yield index
+        index.add_incoming(following, builder.block)
+        builder.branch(head)
+        builder.position_at_end(done)
+
+    # Vectors of float32
+
+    def constant(self, value: float) -> Value:
+        """The same number in every lane."""
+        return self.vector([F32(value)] * self.isa.lanes)
+
+    def spread(self, scalar: Value) -> Value:
+        """A scalar into every lane of a vector of its type."""
+        vector = ir.VectorType(scalar.type, self.isa.lanes)
+        first = self.builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, I32(0))
+        mask = ir.Constant(ir.VectorType(I32, self.isa.lanes), [I32(0)] * self.isa.lanes)
+        return self.builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), mask)
+
+    def add(self, a: Value, b: Value) -> Value:
+        return self.builder.fadd(a, b, flags=FREE)
+
+    def subtract(self, a: Value, b: Value) -> Value:
+        return self.builder.fsub(a, b, flags=FREE)
+
+    def multiply(self, a: Value, b: Value) -> Value:
+        return self.builder.fmul(a, b, flags=FREE)
+
+    def divide(self, a: Value, b: Value) -> Value:
+        return self.builder.fdiv(a, b, flags=FREE)
+
+    def larger(self, a: Value, b: Value) -> Value:
+        return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
+
+    def multiply_add(self, a: Value, b: Value, c: Value) -> Value:
+        """a · b + c."""
+        return self.call("llvm.fmuladd", [a, b, c])
+
+    def call(self, name: str, arguments: Sequence[Value], kind: ir.Type | None = None) -> Value:
+        """An LLVM intrinsic; overloaded ones get their type's suffix unless `kind` is given."""
+        result = kind or arguments[0].type
+        full = name if kind else f"{name}.{_suffix(result)}"
+        function = self.builder.module.globals.get(full) or ir.Function(
+            self.builder.module, ir.FunctionType(result, [a.type for a in arguments]), full
+        )
+        return self.builder.call(function, arguments)
+
+    def total(self, vector: Value) -> Value:
+        """The sum of a vector's lanes, a scalar."""
+        name = f"llvm.vector.reduce.fadd.{_suffix(self.vector)}"
+        function = self.builder.module.globals.get(name) or ir.Function(
+            self.builder.module, ir.FunctionType(F32, [F32, self.vector]), name
+        )
+        return self.builder.call(function, [F32(0.0), vector], fastmath=FREE)
+
+    def swish(self, x: Value) -> Value:
+        """x · sigmoid(x) = x / (1 + 2^(−x·log₂e)), 2^t by its whole part and a polynomial."""
+        bound = self.constant(EXPONENT_BIAS - 1.0)
+        t = self.multiply(x, self.constant(-math.log2(math.e)))
+        t = self.call("llvm.minnum", [t, bound])
+        t = self.call("llvm.maxnum", [t, self.constant(1.0 - EXPONENT_BIAS)])
+        whole = self.call("llvm.rint", [t])
+        part = self.subtract(t, whole)
+        power = self.constant(0.0)
+        # What bfloat16 rounds away need not be computed.
+        for coefficient in reversed(_power_of_two(degree=3 if self._bfloat16 else 6)):
+            power = self.multiply_add(power, part, self.constant(coefficient))
+        integers = ir.VectorType(I32, self.isa.lanes)
+
+        def lanes(value: int) -> Value:
+            return integers([I32(value)] * self.isa.lanes)
+
+        exponent = self.builder.add(self.builder.fptosi(whole, integers), lanes(EXPONENT_BIAS))
+        scale = self.builder.bitcast(self.builder.shl(exponent, lanes(EXPONENT_BITS)), self.vector)
+        return self.divide(x, self.multiply_add(power, scale, self.constant(1.0)))
+
+    # Factors of matrix products: float32, or bfloat16 in pairs
+
+    def store_factors(self, vector: Value, address: Value) -> None:
+        """Store a vector in the precision that matrix products read."""
+        if self._bfloat16:
+            narrow = ir.VectorType(BFloatType(), self.isa.lanes)
+            vector = self.builder.fptrunc(vector, narrow)
+        self.store(vector, address)
+
+    def factor(self, address: Value) -> Value:
+        """One float32 factor, or one bfloat16 pair, in every lane."""
+        if not self._bfloat16:
+            return self.spread(self.load(F32, address))
+        return self.builder.bitcast(self.spread(self.load(I32, address)), self._pairs)
+
+    def multiply_factors(self, factor: Value, weights: Value, total: Value) -> Value:
+        """total + factor · weights."""
+        if not self._bfloat16:
+            return self.multiply_add(factor, weights, total)
+        name = "llvm.x86.avx512bf16.dpbf16ps.512"
+        return self.call(name, [total, factor, weights], kind=self.vector)
+
+    def weights(self, address: Value) -> Value:
+        """A vector of weights: one input's, or a bfloat16 pair of inputs', of `lanes` outputs."""
+        return self.load(self._pairs if self._bfloat16 else self.vector, address)
+
+
+def _suffix(kind: ir.Type) -> str:
+    return f"v{kind.count}f32" if isinstance(kind, ir.VectorType) else "f32"
+
+
+def _power_of_two(degree: int) -> list[float]:
+    """Coefficients of a polynomial near 2^t on −½ … ½, lowest first."""
+    chebyshev = np.polynomial.Chebyshev.interpolate(np.exp2, degree, domain=[-0.5, 0.5])
+    return [float(c) for c in chebyshev.convert(kind=np.polynomial.Polynomial).coef]

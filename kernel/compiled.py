@@ -1,0 +1,53 @@
+"""The code of a step, compiled in memory for the CPU that it runs on."""
+
+import ctypes
+import functools
+from typing import final
+
+import llvmlite.binding as llvm
+
+from kernel.isa import Isa
+from kernel.layout import Network
+from kernel.step_code import STEP, StepCode
+
+SPEED_LEVEL = 2  # LLVM's -O2; a third level gained nothing here
+
+
+@final
+class CompiledStep:
+    """Machine code of one network's step, for puzzles of all sizes and any number of threads."""
+
+    def __init__(self, network: Network, isa: Isa) -> None:
+        """Compile; about a second. Raises: UnsupportedError."""
+        code = StepCode(network, isa)
+        self.network = network
+        self.isa = isa
+        self.layout = code.layout
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        machine = llvm.Target.from_default_triple().create_target_machine(
+            cpu=llvm.get_host_cpu_name(),
+            features=llvm.get_host_cpu_features().flatten(),
+            opt=SPEED_LEVEL,
+            jit=True,
+        )
+        module = llvm.parse_assembly(str(code.module))
+        module.verify()
+        options = llvm.create_pipeline_tuning_options(speed_level=SPEED_LEVEL)
+        passes = llvm.create_pass_builder(machine, options)
+        passes.getModulePassManager().run(module, passes)
+        self._engine = llvm.create_mcjit_compiler(module, machine)  # owns the code: keep it
+        self._engine.finalize_object()
+        # A function of ctypes lets go of the interpreter's lock while it runs.
+        function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+        self._function = function(self._engine.get_function_address(STEP))
+
+    def run(self, table: int, first: int, end: int) -> None:
+        """Step the rows from `first` to before `end` of the job whose table is at this address."""
+        self._function(table, first, end)
+
+
+@functools.cache
+def compiled_step(network: Network, isa: Isa) -> CompiledStep:
+    """The code for a network on a CPU, compiled once in a process. Raises: UnsupportedError."""
+    return CompiledStep(network, isa)

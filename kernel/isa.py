@@ -1,0 +1,49 @@
+"""What the kernel may use of a CPU."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+import llvmlite.binding as llvm
+
+Precision = Literal["float32", "bfloat16"]  # of the factors of matrix products; sums are float32
+
+BFLOAT16_LANES = 16  # of the one instruction that the kernel has for it
+
+
+class UnsupportedError(Exception):
+    """This CPU, or this network, is none that the kernel can be compiled for."""
+
+
+@dataclass(frozen=True)
+class Isa:
+    """lanes: float32 numbers in a vector; registers: vectors that the CPU holds at once."""
+
+    lanes: int
+    registers: int
+    precision: Precision = "float32"
+
+    @property
+    def factor_bytes(self) -> int:
+        """Size of one factor of a matrix product."""
+        return 2 if self.precision == "bfloat16" else 4
+
+
+def host_isa(precision: Precision | None = None, *, sizes: Collection[int] = ()) -> Isa:
+    """This machine's, with vectors that divide all of `sizes`.
+
+    precision: unset, bfloat16 where the CPU has a dot product of bfloat16 pairs.
+    Raises: UnsupportedError if bfloat16 is asked for and cannot be had.
+    """
+    features = llvm.get_host_cpu_features()
+    # Narrower registers than these: LLVM makes one vector of several of them.
+    lanes, registers = (16, 32) if features.get("avx512f") else (8, 16)
+    has_bfloat16 = bool(features.get("avx512bf16"))
+    while any(size % lanes for size in sizes) and lanes > 1:
+        lanes //= 2
+    if has_bfloat16 and lanes == BFLOAT16_LANES and precision != "float32":
+        return Isa(lanes, registers, "bfloat16")
+    if precision == "bfloat16":
+        lacking = f"sizes {sorted(sizes)} of 16s" if has_bfloat16 else "a CPU with AVX512-BF16"
+        raise UnsupportedError(f"bfloat16 needs {lacking}; float32 runs everywhere")
+    return Isa(lanes, registers)

@@ -1,0 +1,230 @@
+"""Supervision steps of a lattice on the CPU: rows divided among threads, carry kept between."""
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from kernel.compiled import CompiledStep, compiled_step
+from kernel.isa import Precision, UnsupportedError, host_isa
+from kernel.job import Field
+from kernel.layout import TILE, FloatArray, Layout
+from kernel.weights import LatticeWeights
+from puzzles.kind import PuzzleSpec
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+GROUP_KINDS = 4  # cells, rows, columns, boxes: as many groups of each as cells
+
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class KernelAnswers:
+    """answer: (B, S) int32 tokens; q_halt: (B,) float32 logit."""
+
+    answer: npt.NDArray[np.int32]
+    q_halt: FloatArray
+
+
+@final
+class LatticeKernel:
+    """One model on one puzzle size. Not thread-safe: one step at a time."""
+
+    def __init__(
+        self, step: CompiledStep, weights: LatticeWeights, spec: PuzzleSpec, *, threads: int
+    ) -> None:
+        """Put a model's weights behind the code of its network.
+
+        Raises: UnsupportedError for a puzzle that is no lattice.
+        """
+        self._step = step
+        self._spec = spec
+        self.state_len = spec.seq_len * spec.symbols
+        self._row_shape = (self.state_len, step.network.hidden_size)
+        self._model = {**_pack(weights, step.layout), **_geometry(spec)}
+        self._model[Field.halt] = weights.halt / np.float32(self.state_len)
+        numbers = {
+            Field.pairs: self.state_len,
+            Field.cells: spec.seq_len,
+            Field.symbols: spec.symbols,
+            Field.first_symbol: spec.vocab_size - spec.symbols,
+        }
+        self._jobs = [_ThreadJob(step.layout, spec, self._model, numbers) for _ in range(threads)]
+        # The thread that calls works too.
+        self._helpers = ThreadPoolExecutor(threads - 1, "ponder-kernel") if threads > 1 else None
+        self._rows = 0
+        self._carry, self._next = self._buffers(1), self._buffers(1)
+
+    @classmethod
+    def open(
+        cls,
+        weights: LatticeWeights,
+        spec: PuzzleSpec,
+        *,
+        precision: Precision | None = None,
+        threads: int | None = None,
+    ) -> "LatticeKernel":
+        """For this machine; threads: one per core that the process may use, if unset.
+
+        Raises: UnsupportedError.
+        """
+        network = weights.network
+        isa = host_isa(precision, sizes=(network.hidden_size, network.width))
+        step = compiled_step(network, isa)
+        return cls(step, weights, spec, threads=threads or usable_cores())
+
+    @property
+    def precision(self) -> Precision:
+        """Of the factors of its matrix products."""
+        return self._step.isa.precision
+
+    def _buffers(self, rows: int) -> tuple[Bytes, Bytes]:
+        size = rows * self._row_shape[0] * self._row_shape[1] * 4
+        return _aligned(size), _aligned(size)
+
+    @property
+    def carry(self) -> tuple[FloatArray, FloatArray]:
+        """y and z after the last step, (B, L, D) float32; the next step but one overwrites them."""
+        y, z = (
+            buffer.view(np.float32)[: self._rows * self._row_shape[0] * self._row_shape[1]]
+            for buffer in self._carry
+        )
+        return y.reshape(-1, *self._row_shape), z.reshape(-1, *self._row_shape)
+
+    def reset(self) -> None:
+        """Forget the carry; every row of the next step must be fresh."""
+        self._rows = 0
+
+    def step(
+        self,
+        tokens: npt.NDArray[np.int32],
+        source: npt.NDArray[np.int64],
+        noise: FloatArray,
+    ) -> KernelAnswers:
+        """One supervision step, as the step graph takes it.
+
+        tokens: (B, S); source: (B,) row of the step before that a row continues, negative: fresh;
+        noise: (B, L), read at fresh rows. Raises: ValueError for other shapes, or such a source.
+        """
+        rows = len(tokens)
+        for name, array, shape in (
+            ("tokens", tokens, (rows, self._spec.seq_len)),
+            ("source", source, (rows,)),
+            ("noise", noise, (rows, self.state_len)),
+        ):
+            if array.shape != shape:
+                raise ValueError(f"{name} is {array.shape}, expected {shape}")
+        if rows and source.max() >= self._rows:
+            raise ValueError(f"source {source.max()}: the step before had {self._rows} rows")
+        if len(self._next[0]) < rows * self._row_shape[0] * self._row_shape[1] * 4:
+            self._next = self._buffers(rows)
+        arrays: dict[Field, npt.NDArray[Any]] = {
+            Field.tokens: np.ascontiguousarray(tokens, np.int32),
+            Field.source: np.ascontiguousarray(source, np.int64),
+            Field.noise: np.ascontiguousarray(noise, np.float32),
+            Field.answer: np.empty((rows, self._spec.seq_len), np.int32),
+            Field.q_halt: np.empty(rows, np.float32),
+        }
+        arrays |= zip((Field.y, Field.z), self._carry, strict=True)
+        arrays |= zip((Field.y_next, Field.z_next), self._next, strict=True)
+        self._run(arrays, rows)
+        self._carry, self._next = self._next, self._carry
+        self._rows = rows
+        return KernelAnswers(arrays[Field.answer], arrays[Field.q_halt])
+
+    def _run(self, arrays: Mapping[Field, npt.NDArray[Any]], rows: int) -> None:
+        workers = self._jobs[: max(1, min(rows, len(self._jobs)))]
+        cuts = [rows * i // len(workers) for i in range(len(workers) + 1)]
+        parts = list(zip(workers, cuts, cuts[1:], strict=False))
+        for worker in workers:
+            worker.point_at(arrays)
+        others = [
+            self._helpers.submit(self._step.run, worker.address, first, end)
+            for worker, first, end in parts[1:]
+            if self._helpers is not None
+        ]
+        self._step.run(workers[0].address, *parts[0][1:])
+        for other in others:
+            other.result()
+
+
+@final
+class _ThreadJob:
+    """The table that a thread works by, and the memory that it alone writes to."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        spec: PuzzleSpec,
+        model: Mapping[Field, npt.NDArray[Any]],
+        numbers: Mapping[Field, int],
+    ) -> None:
+        pairs, groups = spec.seq_len * spec.symbols, GROUP_KINDS * spec.seq_len
+        own = {
+            Field.role_of: 4 * pairs,
+            Field.question: layout.state_bytes * pairs,
+            Field.h: layout.state_bytes * pairs,
+            Field.factors: layout.factor_bytes * pairs,
+            Field.zeros: layout.state_bytes * pairs,
+            Field.sums: layout.state_bytes * groups,
+            Field.group_factors: layout.factor_bytes * groups,
+            Field.mixed: layout.mixed_bytes * groups,
+            Field.inner: layout.inner_bytes * TILE,
+        }
+        self._own = {field: _aligned(size) for field, size in own.items()}
+        self._table = np.zeros(1 + max(Field), np.int64)
+        self.address: int = self._table.ctypes.data
+        self.point_at(model)
+        self.point_at(self._own)
+        for field, number in numbers.items():
+            self._table[field] = number
+
+    def point_at(self, arrays: Mapping[Field, npt.NDArray[Any]]) -> None:
+        """Put addresses of arrays into the table; their owner keeps them alive."""
+        for field, array in arrays.items():
+            self._table[field] = array.ctypes.data
+
+
+def _pack(weights: LatticeWeights, layout: Layout) -> dict[Field, npt.NDArray[Any]]:
+    packed = np.concatenate([layout.pack(weight) for block in weights.blocks for weight in block])
+    blocks = _aligned(packed.size)
+    blocks[:] = packed
+    return {
+        Field.blocks: blocks,
+        Field.roles: np.ascontiguousarray(weights.roles),
+        Field.starts: np.ascontiguousarray(weights.starts),
+        Field.read: np.ascontiguousarray(weights.answer),
+        Field.halt_bias: weights.halt_bias,
+    }
+
+
+def _geometry(spec: PuzzleSpec) -> dict[Field, npt.NDArray[Any]]:
+    """A pair's groups, (P, 4) int32: cell, row, column, box; groups of one kind stand together."""
+    height, width, symbols = spec.box_height, spec.box_width, spec.symbols
+    if height is None or width is None or symbols != height * width:
+        raise UnsupportedError(f"{spec.name}: the lattice cell needs rows, columns and boxes")
+    row, column, symbol = np.indices((spec.height, spec.width, symbols)).reshape(3, -1)
+    box = row // height * (spec.width // width) + column // width
+    of_symbol = [unit * symbols + symbol for unit in (row, column, box)]
+    kinds = [row * spec.width + column, *of_symbol]
+    members = np.stack([kind + i * spec.seq_len for i, kind in enumerate(kinds)], 1)
+    return {
+        Field.members: np.ascontiguousarray(members, np.int32),
+        Field.scale: np.array([symbols**-0.5], np.float32),
+    }
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _aligned(size: int) -> Bytes:
+    """Zeroed bytes that begin at a cache line."""
+    raw = np.zeros(size + ALIGNMENT, np.uint8)
+    skip = -raw.ctypes.data % ALIGNMENT
+    return raw[skip : skip + size]

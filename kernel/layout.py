@@ -1,0 +1,85 @@
+"""How a lattice's numbers lie in memory for the compiled step."""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import numpy.typing as npt
+
+from kernel.isa import Isa, UnsupportedError
+
+FLOAT = 4  # bytes of a float32
+SUB_TILE = 3  # pairs whose projections are summed in registers at once
+TILE = 9  # pairs that SwiGLU's inner values are kept of at once
+PROJECTIONS = 4  # own, cell, line, box
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Network:
+    """What of a model is fixed in the code: D, the SwiGLU's width W, blocks, n and T."""
+
+    hidden_size: int
+    width: int
+    blocks: int
+    latent_recursions: int
+    deep_recursions: int
+
+
+@final
+class Layout:
+    """Sizes in bytes of what belongs to one pair or group, and the order of packed weights."""
+
+    def __init__(self, network: Network, isa: Isa) -> None:
+        """Raises: UnsupportedError if a size is no multiple of the CPU's vectors."""
+        for name, size in (("hidden size", network.hidden_size), ("width", network.width)):
+            if size % isa.lanes:
+                raise UnsupportedError(f"{name} {size} is no multiple of {isa.lanes}")
+        self._isa = isa
+        self.vectors = network.hidden_size // isa.lanes  # of one pair's state
+        self.gates = network.width // isa.lanes  # vectors of gate, and as many of up
+        self.state_bytes = network.hidden_size * FLOAT
+        self.factor_bytes = network.hidden_size * isa.factor_bytes
+        self.mixed_bytes = 2 * network.width * FLOAT
+        self.inner_bytes = network.width * isa.factor_bytes
+        self.vector_bytes = isa.lanes * FLOAT
+        self.vector_factor_bytes = isa.lanes * isa.factor_bytes
+        # A step of a matrix product takes as many inputs as fill four bytes.
+        self.hidden_steps = network.hidden_size * isa.factor_bytes // FLOAT
+        self.width_steps = network.width * isa.factor_bytes // FLOAT
+        self.projection_bytes = self.hidden_steps * 2 * self.gates * self.vector_bytes
+        self.block_bytes = (
+            PROJECTIONS * self.projection_bytes
+            + self.width_steps * self.vectors * self.vector_bytes
+        )
+
+    def column_blocks(self) -> list[list[int]]:
+        """Vectors of gate and their partners of up, as many as the registers hold for a tile."""
+        room = (self._isa.registers - SUB_TILE - 1) // SUB_TILE // 2
+        size = max(n for n in range(1, self.gates + 1) if self.gates % n == 0 and n <= max(room, 1))
+        return [
+            [half + first + i for half in (0, self.gates) for i in range(size)]
+            for first in range(0, self.gates, size)
+        ]
+
+    def rows_together(self, tile: int) -> int:
+        """Of a tile's pairs, so many whose output projections the registers hold."""
+        room = (self._isa.registers - 2) // (self.vectors + 1)
+        return max(n for n in (TILE, SUB_TILE, 1) if n <= tile and (n <= room or n == 1))
+
+    def pack(self, weight: FloatArray) -> npt.NDArray[np.uint8]:
+        """(outputs, inputs) float32 -> bytes in the order in which a matrix product reads them.
+
+        For float32 (inputs, outputs); for bfloat16 (inputs / 2, outputs, 2), rounded to nearest.
+        """
+        if self._isa.precision == "float32":
+            return np.ascontiguousarray(weight.T).view(np.uint8).reshape(-1)
+        pairs = _bfloat16(weight).reshape(weight.shape[0], -1, 2)
+        return np.ascontiguousarray(pairs.transpose(1, 0, 2)).view(np.uint8).reshape(-1)
+
+
+def _bfloat16(values: FloatArray) -> npt.NDArray[np.uint16]:
+    """The upper halves of float32 numbers, rounded to nearest, ties to even; finite ones."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
