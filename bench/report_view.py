@@ -40,7 +40,9 @@ def report_table(report: Report) -> RenderableType:
     machine = report.machine
     where = [f"{machine.cpu}, {machine.cores} cores", *filter(None, [machine.accelerator])]
     versions = (f"{name} {number}" for name, number in machine.versions.items())
-    footer = f"{', '.join((*where, *versions))}\nMedian of the rounds (lowest-highest)."
+    settings = (f"{name} {value}" for name, value in report.settings.items() if value is not None)
+    footer = "\n".join(", ".join(line) for line in ((*where, *versions), settings))
+    footer += "\nMedian of the rounds (lowest-highest where these lie apart)."
     return Group(table, footer, *(f"Left out: {note}" for note in report.notes))
 
 

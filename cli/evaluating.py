@@ -1,7 +1,7 @@
 """`ponder evaluate`: what a model can do."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.progress import Progress
@@ -39,6 +39,13 @@ def evaluate(
     batch: Annotated[int, typer.Option(min=1, help="Puzzles at once; more help on a GPU.")] = 32,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     device: Annotated[str, typer.Option(help="Of a checkpoint: cpu, cuda or cuda:N.")] = "cpu",
+    runtime: Annotated[
+        Literal["auto", "compiled", "onnxruntime"], typer.Option(help="Of a bundle.")
+    ] = "auto",
+    precision: Annotated[
+        Literal["float32", "bfloat16"] | None,
+        typer.Option(help="Of compiled code [bfloat16 where the CPU multiplies it]."),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write all figures; - for stdout.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the figures to this PNG.")] = None,
     record: Annotated[
@@ -65,7 +72,14 @@ def evaluate(
         puzzles = read_evaluation_data(data, split, progress)
         puzzles = puzzles.evenly_spaced(puzzle_limit or len(puzzles))
         checkpoint, puzzle = resolve_checkpoint(model), puzzles.kind.spec.name
-        subject = open_subject(checkpoint, puzzle, threads=threads, device=device)
+        subject = open_subject(
+            checkpoint,
+            puzzle,
+            threads=threads,
+            device=device,
+            runtime=runtime,
+            precision=precision,
+        )
         restart = subject.restart
         if noise is not None:
             restart = restart.model_copy(update={"noise_scale": noise})

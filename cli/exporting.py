@@ -40,10 +40,13 @@ def export(
             accuracy=read_accuracy(accuracy) if accuracy else (),
             parity_puzzles=parity_puzzles,
         )
-    for graph in manifest.graphs:
-        parity = graph.parity
+    compared = {graph.file: graph.parity for graph in manifest.graphs}
+    if manifest.kernel is not None:
+        kernel = manifest.kernel
+        compared |= {f"compiled {name}": parity for name, parity in kernel.parity.items()}
+    for what, parity in compared.items():
         console.print(
-            f"{graph.file}: {parity.same_answers}/{parity.puzzles} same answers, "
+            f"{what}: {parity.same_answers}/{parity.puzzles} same answers, "
             f"{parity.same_steps}/{parity.puzzles} same steps, q_halt within "
             f"{parity.largest_q_halt_difference:.1e}",
             highlight=False,

@@ -1,11 +1,15 @@
 """A bundle's compiled kernel driven from Python, through the same interface as the graphs."""
 
+from pathlib import Path
 from typing import final
 
 import numpy as np
 import numpy.typing as npt
 
+from export.manifest import BundleError, Manifest
+from kernel.isa import Precision
 from kernel.lattice import LatticeKernel
+from kernel.weights import LatticeWeights, WeightsError
 from model.stepper import StepAnswers, Stepper
 from puzzles.kind import PuzzleSpec
 
@@ -17,6 +21,28 @@ class KernelStepper(Stepper):
     def __init__(self, kernel: LatticeKernel, spec: PuzzleSpec) -> None:
         self._kernel = kernel
         self._spec = spec
+
+    @classmethod
+    def open(
+        cls,
+        bundle: Path,
+        manifest: Manifest,
+        spec: PuzzleSpec,
+        *,
+        precision: Precision | None = None,
+        threads: int | None = None,
+    ) -> "KernelStepper":
+        """A bundle's weights, for this machine.
+
+        Raises: BundleError if it has none; UnsupportedError.
+        """
+        if manifest.kernel is None:
+            raise BundleError(f"{bundle}: no weights for compiled code; export it again")
+        try:
+            weights = LatticeWeights.load(bundle / manifest.kernel.file)
+        except WeightsError as error:
+            raise BundleError(str(error)) from error
+        return cls(LatticeKernel.open(weights, spec, precision=precision, threads=threads), spec)
 
     @property
     def spec(self) -> PuzzleSpec:

@@ -2,16 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from export.bundle import restart_of
-from export.manifest import MANIFEST_FILE, Manifest
+from export.kernel_runtime import KernelStepper
+from export.manifest import MANIFEST_FILE, BundleError, Manifest
 from export.runtime import OnnxStepper
+from kernel.isa import Precision, UnsupportedError
 from model.checkpoint import CheckpointError, load_model, read_info
 from model.devices import resolve_device
 from model.stepper import Stepper, TorchStepper
 from puzzles.restarts import Restart
+
+Runtime = Literal["auto", "compiled", "onnxruntime"]
 
 
 @dataclass(frozen=True)
@@ -24,17 +29,23 @@ class Subject:
 
 
 def open_subject(
-    path: Path, puzzle: str, *, threads: int | None = None, device: str = "cpu"
+    path: Path,
+    puzzle: str,
+    *,
+    threads: int | None = None,
+    device: str = "cpu",
+    runtime: Runtime = "auto",
+    precision: Precision | None = None,
 ) -> Subject:
-    """A bundle by onnxruntime on the CPU, a checkpoint's averaged weights by PyTorch on `device`.
+    """A bundle on the CPU, a checkpoint's averaged weights by PyTorch on `device`.
 
-    puzzle: a `PuzzleSpec.name`. Raises: BundleError, CheckpointError, DeviceError.
+    puzzle: a `PuzzleSpec.name`; runtime, precision: of a bundle, as the server has them.
+    Raises: BundleError, CheckpointError, DeviceError.
     """
     if (path / MANIFEST_FILE).exists():
         manifest = Manifest.read(path)
-        return Subject(
-            manifest.name, OnnxStepper.open(path, puzzle, threads=threads), manifest.restart
-        )
+        stepper = _open_stepper(path, manifest, puzzle, threads, runtime, precision)
+        return Subject(manifest.name, stepper, manifest.restart)
     info = read_info(path)
     specs = {spec.name: spec for spec in info.specs}
     if puzzle not in specs:
@@ -43,3 +54,22 @@ def open_subject(
         torch.set_num_threads(threads)
     stepper = TorchStepper(load_model(path).to(resolve_device(device)), specs[puzzle])
     return Subject(f"{info.name} at {info.optimizer_steps}", stepper, restart_of(info))
+
+
+def _open_stepper(
+    bundle: Path,
+    manifest: Manifest,
+    puzzle: str,
+    threads: int | None,
+    runtime: Runtime,
+    precision: Precision | None,
+) -> Stepper:
+    graph = OnnxStepper.open(bundle, puzzle, threads=threads)
+    if runtime == "onnxruntime" or (runtime == "auto" and manifest.kernel is None):
+        return graph
+    try:
+        return KernelStepper.open(
+            bundle, manifest, graph.spec, precision=precision, threads=threads
+        )
+    except UnsupportedError as error:
+        raise BundleError(f"{bundle}: {error}") from error

@@ -9,13 +9,20 @@ a *row* is a job that sits in one of the slots. The loop around it is three line
 
 A plan is dense: it holds exactly the rows in work, no padding. `PlannedRow.source` says which row
 of the previous plan a row continues, so the carry is compacted, refilled and reset by it alone.
+
+Requests take turns (`fair_queue`). A request that holds more than one slot while others wait gives
+up each of them when an attempt ends without an answer; the job waits for its next attempt in line.
+So a job alone in its request waits for at most one turn of every request before it, and turns come
+at least once per attempt for as long as any request holds two slots.
 """
 
-from collections import OrderedDict
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar, final
 
+from server.fair_queue import FairQueue
+from server.pace import Pace
 from server.policy import (
     OUT_OF_TIME,
     Budget,
@@ -28,7 +35,6 @@ from server.policy import (
 
 FRESH = -1  # as `source`: the row starts anew
 SLOT_SECONDS_AT_FIRST = 1.0  # how long a row is taken to need before any has been seen
-SMOOTHING = 0.1  # weight of the newest departure in the mean time that a row needs
 
 JobT = TypeVar("JobT", bound=Hashable)
 
@@ -75,6 +81,7 @@ class Plan(Generic[JobT]):
 class _Entry:
     """A job's state while it waits or works."""
 
+    request: Hashable
     budget: Budget
     arrived_s: float
     spent: Spent = field(default_factory=Spent)
@@ -84,19 +91,22 @@ class _Entry:
 
 @final
 class Scheduler(Generic[JobT]):
-    """A bounded first-in-first-out queue before a fixed number of slots."""
+    """A bounded fair queue before a fixed number of slots. A step costs O(rows + log waiting)."""
 
     def __init__(self, *, slots: int, queue_limit: int) -> None:
         self._slots = slots
         self._queue_limit = queue_limit
-        self._waiting: OrderedDict[JobT, _Entry] = OrderedDict()
-        self._working: OrderedDict[JobT, _Entry] = OrderedDict()
-        self._slot_seconds = SLOT_SECONDS_AT_FIRST
+        self._entries: dict[JobT, _Entry] = {}  # of every job that is here
+        self._queue: FairQueue[JobT] = FairQueue()
+        self._working: dict[JobT, _Entry] = {}  # in the order of rows
+        self._slots_of: Counter[Hashable] = Counter()  # by request, those that hold any
+        self._pace = Pace(slots / SLOT_SECONDS_AT_FIRST)
+        self._settled_s = 0.0  # when slots were last seen, for the pace
 
     @property
     def waiting(self) -> int:
         """Jobs in the queue."""
-        return len(self._waiting)
+        return len(self._queue)
 
     @property
     def working(self) -> int:
@@ -106,49 +116,64 @@ class Scheduler(Generic[JobT]):
     @property
     def idle(self) -> bool:
         """Nothing waits and nothing works."""
-        return not self._waiting and not self._working
+        return not self._entries
 
     def check_room(self, jobs: int) -> None:
-        """Check that so many more jobs fit into the queue. Raises: QueueFullError."""
-        if len(self._waiting) + jobs > self._queue_limit:
-            raise QueueFullError(self._slot_seconds * (1 + len(self._waiting) / self._slots))
+        """Check that so many more jobs fit into the queue. Raises: QueueFullError.
 
-    def submit(self, job: JobT, budget: Budget, now_s: float) -> None:
-        """Queue a job that arrived at `now_s`. Raises: QueueFullError."""
+        `retry_after_s` is the time in which what waits now will be gone, at the measured pace.
+        """
+        if jobs and len(self._queue) + jobs > self._queue_limit:
+            raise QueueFullError(self._pace.seconds_for(len(self._queue)))
+
+    def submit(
+        self, job: JobT, budget: Budget, now_s: float, request: Hashable | None = None
+    ) -> None:
+        """Queue a job that arrived at `now_s`, in its request's line; None: a line of its own.
+
+        Raises: QueueFullError.
+        """
         self.check_room(1)
-        self._waiting[job] = _Entry(budget, arrived_s=now_s)
+        entry = _Entry(job if request is None else request, budget, arrived_s=now_s)
+        self._entries[job] = entry
+        self._queue.push(job, entry.request, budget.deadline_s)
 
     def cancel(self, job: JobT) -> None:
         """Forget a job, wherever it is; its slot is free from the next plan on."""
-        self._waiting.pop(job, None)
-        self._working.pop(job, None)
+        if job in self._working:
+            self._leave_slot(job)
+        self._queue.remove(job)
+        self._entries.pop(job, None)
 
     def limit_deadlines(self, deadline_s: float) -> None:
         """Let no job that is here now run past `deadline_s`."""
-        for entry in (*self._waiting.values(), *self._working.values()):
+        for entry in self._entries.values():
             sooner = min(deadline_s, entry.budget.deadline_s)
             entry.budget = replace(entry.budget, deadline_s=sooner)
+        self._queue.limit_deadlines(deadline_s)
 
     def reset(self) -> tuple[JobT, ...]:
         """Empty the slots, whose carry is lost, and return their jobs; the queue stays."""
         jobs = tuple(self._working)
-        self._working.clear()
+        for job in jobs:
+            self.cancel(job)
         return jobs
 
     def clear(self) -> tuple[JobT, ...]:
         """Empty slots and queue and return their jobs."""
-        jobs = (*self.reset(), *self._waiting)
-        self._waiting.clear()
+        jobs = (*self.reset(), *self._queue.clear())
+        self._entries.clear()
         return jobs
 
     def plan(self, now_s: float) -> Plan[JobT]:
-        """Refill free slots in order of arrival and lay out the next supervision step."""
-        expired = self._expire(now_s)
-        while self._waiting and len(self._working) < self._slots:
-            job, entry = self._waiting.popitem(last=False)
-            entry.started_s = now_s
-            entry.spent = entry.spent.after_restart()
-            self._working[job] = entry
+        """Refill free slots, requests taking turns, and lay out the next supervision step."""
+        expired = tuple(
+            self._depart(job, OUT_OF_TIME, now_s) for job in self._queue.pop_late(now_s)
+        )
+        if not self._working:
+            self._settled_s = now_s
+        while self._queue and len(self._working) < self._slots:
+            self._take_slot(self._queue.pop(), now_s)
         rows = tuple(
             PlannedRow(job, entry.source, entry.spent.attempts)
             for job, entry in self._working.items()
@@ -168,24 +193,42 @@ class Scheduler(Generic[JobT]):
             entry.source = row
             decision = decide(outcome, entry.spent, entry.budget, now_s)
             if isinstance(decision, Finish):
-                del self._working[planned.job]
-                departures.append(self._departure(planned.job, entry, decision, now_s, row))
+                self._leave_slot(planned.job)
+                departures.append(self._depart(planned.job, decision, now_s, row))
             elif isinstance(decision, Restart):
-                entry.spent = entry.spent.after_restart()
-                entry.source = FRESH
+                self._restart(planned.job, entry)
+        if len(plan.rows) == self._slots:
+            self._pace.saw(len(departures), now_s - self._settled_s)
+        self._settled_s = now_s
         return departures
 
-    def _expire(self, now_s: float) -> tuple[Departure[JobT], ...]:
-        late = [job for job, entry in self._waiting.items() if now_s >= entry.budget.deadline_s]
-        return tuple(
-            self._departure(job, self._waiting.pop(job), OUT_OF_TIME, now_s) for job in late
-        )
+    def _restart(self, job: JobT, entry: _Entry) -> None:
+        """Begin another attempt: in place, or in line if the request must let others in."""
+        entry.source = FRESH
+        if self._slots_of[entry.request] > 1 and self._queue.holds_other_than(entry.request):
+            self._leave_slot(job)
+            self._queue.push(job, entry.request, entry.budget.deadline_s)
+        else:
+            entry.spent = entry.spent.after_restart()
 
-    def _departure(
-        self, job: JobT, entry: _Entry, finish: Finish, now_s: float, row: int | None = None
+    def _take_slot(self, job: JobT, now_s: float) -> None:
+        entry = self._entries[job]
+        if entry.started_s is None:
+            entry.started_s = now_s
+        entry.spent = entry.spent.after_restart()
+        self._working[job] = entry
+        self._slots_of[entry.request] += 1
+
+    def _leave_slot(self, job: JobT) -> None:
+        request = self._working.pop(job).request
+        self._slots_of[request] -= 1
+        if not self._slots_of[request]:
+            del self._slots_of[request]
+
+    def _depart(
+        self, job: JobT, finish: Finish, now_s: float, row: int | None = None
     ) -> Departure[JobT]:
-        if entry.started_s is not None:
-            self._slot_seconds += SMOOTHING * (now_s - entry.started_s - self._slot_seconds)
+        entry = self._entries.pop(job)
         return Departure(
             job, finish, entry.spent, entry.arrived_s, entry.started_s, left_s=now_s, row=row
         )

@@ -13,7 +13,7 @@ from server.scheduler import FRESH
 # notice: rows leave, and other puzzle sizes get their turn, between two steps only.
 STEP_SECONDS = 0.010
 MOST_SLOTS = 256
-REPEATS = 2
+REPEATS = 3
 
 
 def measured_slots(
