@@ -2,13 +2,14 @@
 
 import os
 import platform
-import sys
 from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from kernel.lattice import usable_cores
 
 FORMAT_VERSION = 1
 PACKAGES = ("torch", "onnxruntime", "onnxruntime-gpu", "numpy")
@@ -106,19 +107,13 @@ def this_machine(accelerator: str | None = None, packages: Sequence[str] = PACKA
     """The machine at hand; `packages` that are not installed are left out."""
     return Machine(
         cpu=_cpu_model(),
-        cores=_cores(),
+        cores=usable_cores(),
         memory_gib=_memory_gib(),
         accelerator=accelerator,
         os=platform.platform(terse=True),
         python=platform.python_version(),
         versions={name: found for name in packages if (found := _version(name)) is not None},
     )
-
-
-def _cores() -> int:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _cpu_model() -> str:

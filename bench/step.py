@@ -1,5 +1,6 @@
 """`ponder bench step`: puzzle-steps per second over batch sizes, beside PyTorch and plain GEMM."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from bench.rounds import calls_per_second, interleaved
 from bench.step_contenders import LIMITS, Gemm, StepContender, open_contenders
 
 SEED = 0
+# How PyTorch's threads wait for each other: with a busy core beside them it decides everything.
+WAIT_POLICY = "OMP_WAIT_POLICY"
 # Of one call on a CPU: above it a default batch size is left out, or the run would take an hour.
 MOST_FLOPS = 1.5e12
 CHART = Chart(x="batch", y="puzzle-steps", series="contender", panel="model")
@@ -66,6 +69,7 @@ def bench_step(
             "threads": place.threads,
             "seconds": options.seconds,
             "rounds": options.rounds,
+            WAIT_POLICY: os.environ.get(WAIT_POLICY),
         },
         rows=tuple(rows),
         charts=(CHART,),

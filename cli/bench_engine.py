@@ -1,6 +1,5 @@
 """`ponder bench engine`."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -51,6 +50,7 @@ def engine(
     from bench.solvers import setups_for
     from bench.texts import parse_numbers
     from export.manifest import BundleError
+    from kernel.lattice import usable_cores
     from server.policy import Budget
     from server.settings import Settings, find_bundle
     from training.dataset import DatasetError
@@ -59,7 +59,7 @@ def engine(
     known = (BenchError, BundleError, DatasetError, GeneratorError)
     with said_clearly(*known), progress() as (bar, say):
         defaults = Settings()
-        place = Place(device, threads or os.cpu_count() or 1)
+        place = Place(device, threads or usable_cores())
         sets = puzzle_sets(data or (), puzzle, 32 if quick else puzzle_limit, bar)
         subject = Subject.open(find_bundle(bundle), puzzle)
         name, opened = open_engine(subject, place, runtime)

@@ -1,6 +1,5 @@
 """`ponder bench step`."""
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
@@ -39,6 +38,7 @@ def step(
     from bench.step import StepOptions, bench_step
     from bench.texts import parse_numbers
     from export.manifest import BundleError
+    from kernel.lattice import usable_cores
     from kernel.weights import WeightsError
     from puzzles.registry import by_name
     from server.settings import find_bundle
@@ -46,7 +46,7 @@ def step(
     known = (BenchError, BundleError, WeightsError)
     with said_clearly(*known), tempfile.TemporaryDirectory() as made, progress() as (_, say):
         options = StepOptions(
-            place=Place(device, threads or os.cpu_count() or 1),
+            place=Place(device, threads or usable_cores()),
             batches=(1, 2) if quick else parse_numbers(batches) if batches else DEFAULT_BATCHES,
             all_batches=batches is not None,
             seconds=0.0 if quick else seconds,

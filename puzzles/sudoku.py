@@ -157,9 +157,13 @@ class Sudoku(PuzzleKind):
 
     def decode_all(self, tokens: npt.NDArray[np.int32]) -> Grids:
         """As `decode`, (B, S) -> (B, H, W)."""
-        cells = tokens - EMPTY_TOKEN
-        cells = np.where((cells >= 1) & (cells <= self.size), cells, 0)
-        return cells.astype(np.uint8).reshape(-1, self.size, self.size)
+        cells = np.take(self._symbols_of_tokens, tokens, mode="clip")
+        return cells.reshape(-1, self.size, self.size)
+
+    @cached_property
+    def _symbols_of_tokens(self) -> npt.NDArray[np.uint8]:
+        """By token; 0 at both ends, to which every other number is clipped."""
+        return np.array([0, *range(self.size + 1), 0], np.uint8)
 
     def verify(self, question: Grid, answer: Grid) -> Verdict:
         """Solved when the givens stand and every unit holds every symbol once."""
