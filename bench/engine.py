@@ -14,8 +14,8 @@ from training.evaluation_data import EvaluationData
 
 FIXED, UNTIL_HALTED, IN_FLIGHT = "static, fixed steps", "static, until all halted", "in flight"
 CHARTS = (
-    Chart(x="data", y="goodput", series="contender"),
-    Chart(x="data", y="verified", series="contender"),
+    Chart(x="data", y="goodput", series="contender", panel="slots"),
+    Chart(x="data", y="verified", series="contender", panel="slots"),
 )
 
 
@@ -49,7 +49,7 @@ def bench_engine(
     return Report(
         benchmark="engine",
         command=command,
-        machine=this_machine(),
+        machine=this_machine(options.place.accelerator),
         settings={
             **settings,
             "device": options.place.device,
@@ -104,7 +104,7 @@ def tally_figures(tallies: Sequence[Tally]) -> dict[str, Figure]:
         "verified": Figure.of((t.verified / t.puzzles for t in tallies), "share"),
         "exact": Figure.of((t.exact / t.puzzles for t in tallies), "share"),
         "mean steps": Figure.of((t.steps / t.puzzles for t in tallies), "steps"),
-        "row-steps": Figure.of((t.row_steps for t in tallies), "rows x steps"),
+        "row-steps": Figure.of((t.row_steps for t in tallies), "rows"),
         "CPU": Figure.of((t.cpu_s for t in tallies), "s"),
         "outside": Figure.of((t.outside_s / t.seconds for t in tallies), "share"),
         "outside a step": Figure.of((1e3 * t.outside_s / t.calls for t in tallies), "ms"),

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import torch
+
 from bench.report import BenchError
 from export.manifest import GraphEntry, Manifest
 from kernel.isa import Precision as KernelPrecision
@@ -27,6 +29,13 @@ class Place:
 
     device: Device
     threads: int
+
+    @property
+    def accelerator(self) -> str | None:
+        """Name of the GPU; None on the CPU, or if this PyTorch sees none."""
+        if self.device == "cpu" or not torch.cuda.is_available():
+            return None
+        return torch.cuda.get_device_name()
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ def bench_growth(
     setup: Setup,
     sets: Sequence[EvaluationData],
     waiting: Sequence[int],
+    budget: Budget,
     rounds: int,
     settings: Mapping[str, Setting],
     command: str,
@@ -47,8 +48,8 @@ def bench_growth(
     rows = []
     for data in sets:
         say(f"{data.name}: warm-up")
-        with_queue(setup, data, max(waiting))
-        runs = {str(length): partial(with_queue, setup, data, length) for length in waiting}
+        with_queue(setup, data, max(waiting), budget)
+        runs = {str(length): partial(with_queue, setup, data, length, budget) for length in waiting}
         results = interleaved(
             runs,
             rounds=rounds,
@@ -70,9 +71,9 @@ def bench_growth(
     )
 
 
-def with_queue(setup: Setup, data: EvaluationData, waiting: int) -> Grown:
+def with_queue(setup: Setup, data: EvaluationData, waiting: int, budget: Budget) -> Grown:
     """Solve `len(data)` puzzles while that many wait: for each that leaves another one comes."""
-    in_flight = InFlight(setup, Budget(16, attempts=1), queue_limit=waiting + setup.slots)
+    in_flight = InFlight(setup, budget, queue_limit=waiting + setup.slots)
     coming = cycle(questions_of(data))
     for _ in range(waiting + setup.slots):
         in_flight.submit(next(coming))
@@ -108,6 +109,7 @@ def _figures(own: Sequence[Grown], shortest: Sequence[Grown]) -> dict[str, Figur
             (a / b for a, b in zip(speeds, base, strict=True)), "share"
         ),
         "puzzle-steps": Figure.of((one.row_steps / one.seconds for one in own), "1/s"),
+        "outside": Figure.of((one.outside_s / one.seconds for one in own), "share"),
         "outside a step": Figure.of((1e3 * one.outside_s / one.calls for one in own), "ms"),
     }
     resident = [one.resident_bytes / MIB for one in own if one.resident_bytes is not None]

@@ -1,5 +1,6 @@
 """A report for people: a table, and pictures of its charts."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from rich.table import Table
 
 from bench.report import BenchError, Chart, Figure, Label, Report, Row
 
-PANEL_INCHES = (7.0, 4.5)
+PANEL_INCHES = (7.0, 5.0)
+PANELS_ACROSS = 2
 WIDE_SPREAD = 0.1  # of the median: below it a table shows the median alone
 
 
@@ -47,17 +49,19 @@ def report_table(report: Report) -> RenderableType:
 
 
 def plot_report(report: Report, out: Path) -> None:
-    """Draw every chart's panels side by side. Raises: BenchError if the report has no chart."""
+    """Draw every chart's panels, two in a row. Raises: BenchError if the report has no chart."""
     panels = [
         (chart, title, rows) for chart in report.charts for title, rows in _panels(report, chart)
     ]
     if not panels:
         raise BenchError(f"bench {report.benchmark}: nothing to draw")
+    across = min(PANELS_ACROSS, len(panels))
+    down = math.ceil(len(panels) / across)
     width, height = PANEL_INCHES
-    picture = Picture(figsize=(width * len(panels), height), layout="constrained")
+    picture = Picture(figsize=(width * across, height * down), layout="constrained")
     FigureCanvasAgg(picture)
-    axes = picture.subplots(1, len(panels), squeeze=False).ravel().tolist()
-    for ax, (chart, title, rows) in zip(axes, panels, strict=True):
+    for place, (chart, title, rows) in enumerate(panels, start=1):
+        ax = picture.add_subplot(down, across, place)
         _draw(ax, chart, rows)
         ax.set_title(title, fontsize="medium")
     machine = report.machine
@@ -98,7 +102,10 @@ def _panels(report: Report, chart: Chart) -> list[tuple[str, list[Row]]]:
         return [(chart.y, rows)] if rows else []
     names = dict.fromkeys(row.labels[chart.panel] for row in rows)
     return [
-        (f"{name}: {chart.y}", [row for row in rows if row.labels[chart.panel] == name])
+        (
+            f"{chart.panel} {name}: {chart.y}",
+            [row for row in rows if row.labels[chart.panel] == name],
+        )
         for name in names
     ]
 
@@ -129,4 +136,4 @@ def _draw(ax: Axes, chart: Chart, rows: Sequence[Row]) -> None:
     ax.set_xlabel(chart.x)
     ax.set_ylabel(_unit(rows[0].figures[chart.y].unit))
     ax.grid(alpha=0.3)
-    ax.legend(fontsize="small")
+    ax.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)

@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from bench.engines import Place, Subject
 from bench.tally import Stopwatch, Tally, TimedEngine
-from puzzles.kind import Grid, PuzzleKind, Verdict
+from puzzles.kind import Grid, Grids, PuzzleKind, Verdict
 from puzzles.registry import by_name
 from puzzles.restarts import Restart
-from server.engine import Engine, StepInputs
+from server.engine import Engine, StepAnswers, StepInputs
 from server.lane import Job, Lane, SolveResult
 from server.policy import Budget, Finish, Spent, StepOutcome, decide
 from server.scheduler import FRESH, Scheduler
@@ -123,50 +123,53 @@ def solve_static(setup: Setup, data: EvaluationData, max_steps: int, *, stops_ea
 
 @final
 class _Batch:
-    """Puzzles that begin together and end together. tokens: (B, S)."""
+    """Puzzles that begin together and end together. tokens: (B, S); questions: (B, H, W)."""
 
-    def __init__(
-        self, setup: Setup, tokens: npt.NDArray[np.int32], questions: Sequence[Grid]
-    ) -> None:
+    def __init__(self, setup: Setup, tokens: npt.NDArray[np.int32], questions: Grids) -> None:
         self._engine, self._puzzle = setup.engine, setup.puzzle
         self._tokens, self._questions = tokens, questions
         self._noise = np.zeros((len(tokens), setup.engine.state_len), np.float32)
         self._source = np.full(len(tokens), FRESH, np.int64)
 
     def fixed(self, max_steps: int) -> list[Answered]:
+        """Every row makes all steps; the last answers are judged."""
         for _ in range(max_steps - 1):
             self._step()
-        answers, _ = self._step()
-        grids = [self._puzzle.decode(answer) for answer in answers]
-        pairs = zip(self._questions, grids, strict=True)
-        verdicts = [self._puzzle.verify(question, grid) for question, grid in pairs]
-        return [Answered(g, v, max_steps) for g, v in zip(grids, verdicts, strict=True)]
+        grids, verdicts = self._judged(self._step())
+        return [
+            Answered(grid, verdict, max_steps)
+            for grid, verdict in zip(grids, verdicts, strict=True)
+        ]
 
     def until_halted(self, max_steps: int) -> list[Answered]:
+        """All answers are judged after every step; a row that has halted keeps its own."""
         answered: dict[int, Answered] = {}
         budget, spent = Budget(max_steps, attempts=1), Spent().after_restart()
         while len(answered) < len(self._tokens):
-            answers, q_halt = self._step()
+            stepped = self._step()
             spent = spent.after_step()
-            for row in range(len(answers)):
-                if row not in answered:
-                    grid = self._puzzle.decode(answers[row])
-                    verdict = self._puzzle.verify(self._questions[row], grid)
-                    outcome = StepOutcome(verdict, float(q_halt[row]))
-                    if isinstance(decide(outcome, spent, budget, 0.0), Finish):
-                        answered[row] = Answered(grid, verdict, spent.steps)
+            judged = zip(*self._judged(stepped), stepped.q_halt.tolist(), strict=True)
+            for row, (grid, verdict, q_halt) in enumerate(judged):
+                if row in answered:
+                    continue
+                if isinstance(decide(StepOutcome(verdict, q_halt), spent, budget, 0.0), Finish):
+                    answered[row] = Answered(grid, verdict, spent.steps)
         return [answered[row] for row in range(len(self._tokens))]
 
-    def _step(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    def _step(self) -> StepAnswers:
         stepped = self._engine.step(StepInputs(self._tokens, self._source, self._noise))
         self._source = np.arange(len(self._tokens), dtype=np.int64)
-        return stepped.answer, stepped.q_halt
+        return stepped
+
+    def _judged(self, stepped: StepAnswers) -> tuple[Grids, list[Verdict]]:
+        grids = self._puzzle.decode_all(stepped.answer)
+        return grids, self._puzzle.verify_all(self._questions, grids)
 
 
-def questions_of(data: EvaluationData) -> list[Grid]:
-    """The questions as grids."""
+def questions_of(data: EvaluationData) -> Grids:
+    """The questions as (N, H, W) grids."""
     spec = data.kind.spec
-    return list(data.questions.reshape(-1, spec.height, spec.width))
+    return data.questions.reshape(-1, spec.height, spec.width)
 
 
 def _tally(watch: Stopwatch, data: EvaluationData, answered: Sequence[Answered]) -> Tally:

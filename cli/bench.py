@@ -16,7 +16,7 @@ from cli.console import console, errors, said_clearly
 if TYPE_CHECKING:
     from bench.report import Report
 
-UNFOLDED = 180  # columns of a table that goes to a file
+UNFOLDED = 220  # columns of a table that goes to a file
 
 # Options of every benchmark.
 Rounds = Annotated[int, typer.Option(min=1, help="Rounds of every contender, in turns.")]

@@ -71,8 +71,10 @@ def engine(
             "puzzles": len(sets[0]),
         }
         if waiting is not None:
+            lengths, once = parse_numbers(waiting), Budget(defaults.max_steps, attempts=1)
+            about |= {"device": device, "threads": place.threads}
             report = bench_growth(
-                setups[0], sets, parse_numbers(waiting), rounds, about, command_line(), say
+                setups[0], sets, lengths, once, rounds, about, command_line(), say
             )
         else:
             options = EngineOptions(

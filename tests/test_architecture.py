@@ -57,7 +57,8 @@ ALLOWED = {
     "cli": allow(" ".join(PACKAGES), "rich torch typer yaml"),
     "bench": allow(
         "bench export kernel model puzzles server training",
-        "matplotlib numpy onnx onnxruntime pydantic rich torch",
+        "fastapi hypothesis matplotlib numpy onnx onnxruntime pydantic pytest rich schemathesis "
+        "torch typer",
     ),
 }
 

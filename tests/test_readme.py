@@ -20,7 +20,7 @@ CODE = ("puzzles", "model", "training", "export", "server", "cli", "bench")
 def test_every_file_of_a_package_is_listed(package: str) -> None:
     listing = README.split("## Files")[1]
     section = re.split(r"\n(?=\S)", listing.split(f"\n{package}/", 1)[1])[0]
-    files = {path.name for path in (ROOT / package).glob("*.py")} - {"__init__.py", "__main__.py"}
+    files = {path.name for path in (ROOT / package).rglob("*.py")} - {"__init__.py", "__main__.py"}
     assert set(re.findall(r"\w+\.py", section)) == files
 
 
