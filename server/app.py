@@ -13,6 +13,7 @@ from server.errors import BY_ERROR, respond
 from server.limits import BodyLimit
 from server.routes import CLIENT_GONE, router
 from server.settings import Settings
+from server.shedding import Shedding
 from server.solver import Solver
 
 CLIENT_GONE_STATUS = 499  # nobody reads it
@@ -43,7 +44,13 @@ def create_app(solver: Solver, settings: Settings) -> FastAPI:
     app.state.solver = solver
     app.state.batch_limit = settings.batch_limit
     app.include_router(router)
-    app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes, metrics=solver.metrics)
+    app.add_middleware(Shedding, solver=solver)  # within the one below, which reads the body
+    app.add_middleware(
+        BodyLimit,
+        limit_bytes=settings.body_limit_bytes,
+        limit_seconds=settings.receive_seconds,
+        metrics=solver.metrics,
+    )
     for error in (*BY_ERROR, HTTPException, Exception):
         app.add_exception_handler(error, on_error)
     app.add_exception_handler(ClientGoneError, on_client_gone)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -15,7 +16,7 @@ from server.metrics import Metrics
 from server.scheduler import QueueFullError
 from server.schemas import Problem, ProblemError
 from server.solver import DrainingError, LimitExceededError, NotServedError
-from server.worker import EngineFailedError, WorkerClosedError
+from server.worker import EngineDownError, EngineFailedError, WorkerClosedError
 
 MEDIA_TYPE = "application/problem+json"
 LONGEST_DETAIL = 500  # characters; a client's own junk is not sent back in full
@@ -27,6 +28,13 @@ class BodyTooLargeError(Exception):
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(f"the body is larger than {limit_bytes} bytes")
+
+
+class BodyTooSlowError(Exception):
+    """A request body that did not arrive in time."""
+
+    def __init__(self, limit_seconds: float) -> None:
+        super().__init__(f"the body did not arrive within {limit_seconds:g} seconds")
 
 
 class TooManyItemsError(Exception):
@@ -80,6 +88,9 @@ BY_ERROR: Mapping[type[Exception], ProblemClass] = {
     BodyTooLargeError: ProblemClass(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "The body is too large"
     ),
+    BodyTooSlowError: ProblemClass(
+        HTTPStatus.REQUEST_TIMEOUT, "body_too_slow", "The body took too long to arrive"
+    ),
     TooManyItemsError: ProblemClass(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_items", "The batch has too many items"
     ),
@@ -95,7 +106,23 @@ BY_ERROR: Mapping[type[Exception], ProblemClass] = {
     EngineFailedError: ProblemClass(
         HTTPStatus.INTERNAL_SERVER_ERROR, "engine_failed", "A supervision step failed"
     ),
+    EngineDownError: ProblemClass(
+        HTTPStatus.SERVICE_UNAVAILABLE, "engine_down", "Supervision steps fail at present"
+    ),
 }
+
+
+def documented_problems() -> dict[int | str, dict[str, Any]]:
+    """Every status of a problem with its codes, for the OpenAPI document."""
+    kinds = {kind.code: kind for kind in (*BY_ERROR.values(), INVALID_JSON, INTERNAL)}
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status.value: {
+            "description": ", ".join(f"`{k.code}`" for k in kinds.values() if k.status is status),
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in sorted({kind.status for kind in kinds.values()})
+    }
 
 
 def problem_of(error: Exception) -> Problem:
@@ -116,8 +143,10 @@ def respond(error: Exception, metrics: Metrics) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, HTTPException) and error.headers:
         headers.update(error.headers)  # Allow, of a wrong method
-    if isinstance(error, QueueFullError):
+    if isinstance(error, QueueFullError | EngineDownError):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    if isinstance(error, BodyTooSlowError):
+        headers["Connection"] = "close"
     return Response(problem.model_dump_json(exclude_none=True), problem.status, headers, MEDIA_TYPE)
 
 

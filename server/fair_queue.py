@@ -41,6 +41,11 @@ class FairQueue(Generic[JobT]):
     def __len__(self) -> int:
         return len(self._places)
 
+    @property
+    def deadlines_kept(self) -> int:
+        """Deadlines in memory, those of jobs that are gone included."""
+        return len(self._deadlines)
+
     def __contains__(self, job: object) -> bool:
         return job in self._places
 

@@ -7,6 +7,7 @@ supervision step at a time; `decide` says after each of them what becomes of it.
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from puzzles.kind import Verdict
 
@@ -36,8 +37,7 @@ class Budget:
     deadline_s: float = math.inf
 
 
-@dataclass(frozen=True)
-class Spent:
+class Spent(NamedTuple):
     """What a row has used: attempts begun, supervision steps in this attempt and in all of them."""
 
     attempts: int = 0
@@ -53,8 +53,7 @@ class Spent:
         return Spent(self.attempts + 1, 0, self.steps)
 
 
-@dataclass(frozen=True)
-class StepOutcome:
+class StepOutcome(NamedTuple):
     """What one supervision step says of one row: the rules' verdict and the halt logit."""
 
     verdict: Verdict
@@ -81,6 +80,7 @@ class Finish:
 
 Decision = Continue | Restart | Finish
 
+CONTINUE, RESTART = Continue(), Restart()
 OUT_OF_TIME = Finish(Status.unsolved, StoppedBy.deadline)
 
 
@@ -99,4 +99,4 @@ def decide(outcome: StepOutcome, spent: Spent, budget: Budget, now_s: float) -> 
         return Finish(Status.unsolved, StoppedBy.max_steps)
     if now_s >= budget.deadline_s:
         return OUT_OF_TIME
-    return Restart() if attempt_over else Continue()
+    return RESTART if attempt_over else CONTINUE

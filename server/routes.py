@@ -12,13 +12,14 @@ from starlette.types import Receive, Scope, Send
 
 from puzzles.errors import PuzzleError
 from server.arrivals import Arrivals, ClientGoneError
-from server.errors import NotJsonError, TooManyItemsError, problem_of
+from server.errors import NotJsonError, TooManyItemsError, documented_problems, problem_of
 from server.lane import Job
 from server.schemas import (
     BatchAnswer,
     BatchRequest,
     BatchResult,
     Health,
+    HealthStatus,
     ModelList,
     ModelSummary,
     Problem,
@@ -75,9 +76,8 @@ def require_json(request: Request) -> None:
 
 
 JsonBody = Depends(require_json)
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": "A problem (RFC 9457)."} for status in ("4XX", "5XX")
-}
+PROBLEMS = documented_problems()
+NOT_WELL: dict[int | str, dict[str, Any]] = {503: {"model": Health}}
 
 
 @router.post("/v1/solve", responses=PROBLEMS, dependencies=[JsonBody])
@@ -130,17 +130,18 @@ async def models(solver: AppSolver) -> ModelList:
     return ModelList(models=[ModelSummary.of(manifest) for manifest in solver.manifests])
 
 
-@router.get("/healthz")
-async def healthz() -> Health:
-    """Whether the process answers at all."""
-    return Health(status="ok")
+@router.get("/healthz", response_model=Health, responses=NOT_WELL)
+async def healthz(solver: AppSolver) -> Response:
+    """Whether the process can go on; `failed` with 503 is for its supervisor to restart it."""
+    failed = solver.state == "failed"
+    return _health("failed" if failed else "ok", well=not failed)
 
 
-@router.get("/readyz", response_model=Health, responses={503: {"model": Health}})
+@router.get("/readyz", response_model=Health, responses=NOT_WELL)
 async def readyz(solver: AppSolver) -> Response:
-    """Whether puzzles are taken: bundles loaded and warm, worker running, not shutting down."""
-    health = Health(status=solver.state)
-    return JSONResponse(health.model_dump(), 200 if solver.state == "ready" else 503)
+    """Whether puzzles are taken: bundles loaded and warm, engines well, not shutting down."""
+    state = solver.state
+    return _health(state, well=state == "ready")
 
 
 @router.get("/metrics", response_class=Response)
@@ -184,6 +185,10 @@ async def _lines(results: AsyncGenerator[BatchResult], solver: Solver) -> AsyncI
                 yield result.model_dump_json() + "\n"
         except ClientGoneError:  # the response has begun: there is nobody to tell
             solver.metrics.request(CLIENT_GONE)
+
+
+def _health(status: HealthStatus, *, well: bool) -> JSONResponse:
+    return JSONResponse(Health(status=status).model_dump(), 200 if well else 503)
 
 
 def _accepts_ndjson(request: Request) -> bool:

@@ -19,7 +19,7 @@ at least once per attempt for as long as any request holds two slots.
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar, final
+from typing import Generic, NamedTuple, TypeVar, final
 
 from server.fair_queue import FairQueue
 from server.pace import Pace
@@ -47,8 +47,7 @@ class QueueFullError(Exception):
         self.retry_after_s = retry_after_s
 
 
-@dataclass(frozen=True)
-class PlannedRow(Generic[JobT]):
+class PlannedRow(NamedTuple, Generic[JobT]):
     """One row of a plan: continue row `source` of the previous plan, or begin `attempt` FRESH."""
 
     job: JobT
@@ -114,6 +113,11 @@ class Scheduler(Generic[JobT]):
         return len(self._working)
 
     @property
+    def room(self) -> int:
+        """How many more jobs fit into the queue."""
+        return max(0, self._queue_limit - len(self._queue))
+
+    @property
     def idle(self) -> bool:
         """Nothing waits and nothing works."""
         return not self._entries
@@ -123,7 +127,7 @@ class Scheduler(Generic[JobT]):
 
         `retry_after_s` is the time in which what waits now will be gone, at the measured pace.
         """
-        if jobs and len(self._queue) + jobs > self._queue_limit:
+        if jobs > self.room:
             raise QueueFullError(self._pace.seconds_for(len(self._queue)))
 
     def submit(

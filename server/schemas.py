@@ -10,6 +10,7 @@ from puzzles.kind import RawGrid, Verdict
 from server.lane import SolveResult
 from server.policy import Status, StoppedBy
 
+HealthStatus = Literal["ok", "ready", "starting", "draining", "recovering", "failed"]
 LONGEST_DEADLINE_MS = 24 * 60 * 60 * 1000
 EXAMPLE = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
 
@@ -165,7 +166,7 @@ class ModelList(_Wire):
 class Health(_Wire):
     """Whether the process lives (`ok`), or takes puzzles (`ready`)."""
 
-    status: Literal["ok", "ready", "starting", "draining", "failed"]
+    status: HealthStatus
 
 
 def read_grid(raw: object) -> RawGrid:

@@ -1,22 +1,28 @@
 """A server process: a socket, a solver, uvicorn, and a way to end without dropping anybody."""
 
+import gc
 import logging
 import math
 import signal
 import socket
+import sys
 import time
+from collections.abc import Iterable
 from types import FrameType
-from typing import final
+from typing import cast, final
 
 import uvicorn
 
 from server.app import create_app
 from server.loading import load_solver
 from server.settings import Settings
+from server.slow_clients import Connection, SlowClients
 from server.solver import Solver
 
 log = logging.getLogger(__name__)
 
+TICKS_A_SECOND = 10  # uvicorn's
+SWITCH_SECONDS = 0.0005  # a tenth of Python's: a step must not wait long for the event loop
 SOLVING_SHARE = 0.8  # of the time to drain; the rest is for sending answers off
 
 
@@ -26,15 +32,19 @@ class AddressError(Exception):
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises: AddressError, BundleError."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     with _bind(settings.host, settings.port) as listener:
         solver = load_solver(settings)
+        gc.collect()
+        gc.freeze()  # what is there now stays: full collections need not look at it again
         config = uvicorn.Config(
             create_app(solver, settings),
             log_config=None,
             access_log=False,
+            ws="none",  # so that every connection is one of HTTP
             timeout_graceful_shutdown=math.ceil((1 - SOLVING_SHARE) * settings.drain_seconds),
         )
-        DrainingServer(config, solver, settings.drain_seconds).run([listener])
+        DrainingServer(config, solver, settings).run([listener])
 
 
 @final
@@ -44,10 +54,11 @@ class DrainingServer(uvicorn.Server):
     So a load balancer sees `/readyz` turn to 503 while it can still connect.
     """
 
-    def __init__(self, config: uvicorn.Config, solver: Solver, drain_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, solver: Solver, settings: Settings) -> None:
         super().__init__(config)
         self._solver = solver
-        self._solving_seconds = SOLVING_SHARE * drain_seconds
+        self._solving_seconds = SOLVING_SHARE * settings.drain_seconds
+        self._slow_clients = SlowClients(settings.receive_seconds)
         self._signal: signal.Signals | None = None
         self._drain_until_s: float | None = None
 
@@ -65,7 +76,12 @@ class DrainingServer(uvicorn.Server):
         self._signal = signal.Signals(sig)
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second: whether to stop."""
+        """Ten times a second: whether to stop. Every second: clients that send nothing go."""
+        if counter % TICKS_A_SECOND == 0:
+            connections = cast("Iterable[Connection]", self.server_state.connections)
+            closed = self._slow_clients.sweep(connections, time.monotonic())
+            if closed:
+                log.info("slow clients closed", extra={"connections": closed})
         if self._signal is not None and self._drain_until_s is None:
             log.info("draining", extra={"signal": self._signal.name})
             self._drain_until_s = time.monotonic() + self._solving_seconds

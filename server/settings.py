@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     )
     batch_limit: int = Field(256, ge=1, description="items of one batch")
     body_limit_bytes: int = Field(2 * 1024 * 1024, ge=1, description="size of a request's body")
+    receive_seconds: float = Field(
+        10.0, gt=0, description="time that a client may take to send a request"
+    )
     max_steps: int = Field(
         16, ge=1, description="supervision steps per attempt, where a request does not say"
     )

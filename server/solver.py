@@ -19,7 +19,7 @@ from server.policy import OUT_OF_TIME, Budget, Finish, Spent, Status, StoppedBy
 from server.schemas import SolveRequest, read_grid
 from server.worker import Worker
 
-State = Literal["starting", "ready", "draining", "failed"]
+State = Literal["starting", "ready", "draining", "recovering", "failed"]
 
 GIVEN_COMPLETE = Finish(Status.solved, StoppedBy.verified)
 
@@ -115,12 +115,17 @@ class Solver:
 
     @property
     def state(self) -> State:
-        """`ready` means: a puzzle submitted now will be worked on."""
+        """`ready` means: a puzzle submitted now will be worked on.
+
+        `recovering`: one size's engine fails and is probed. `failed`: the worker is gone for good.
+        """
         if not self._started:
             return "starting"
         if self._draining:
             return "draining"
-        return "ready" if self._worker.alive else "failed"
+        if not self._worker.alive:
+            return "failed"
+        return "ready" if self._worker.healthy else "recovering"
 
     @property
     def idle(self) -> bool:
@@ -132,6 +137,19 @@ class Solver:
         self._draining = True
         self._worker.limit_deadlines(seconds)
 
+    @property
+    def any_queue_full(self) -> bool:
+        """Whether a puzzle of some size would be refused for that alone."""
+        return not self._draining and any(not lane.scheduler.room for lane in self._lanes.values())
+
+    def check_room(self, request: SolveRequest) -> None:
+        """Check that the queue of a request's size is not full; the puzzle is not looked at.
+
+        Raises: QueueFullError, PuzzleError, NotServedError.
+        """
+        puzzle = select(request.kind, read_grid(request.grid))
+        self._lane(puzzle.spec.name).scheduler.check_room(1)
+
     def prepare(self, request: SolveRequest, arrived_s: float) -> Job:
         """Check a request that arrived at `arrived_s` on the solver's clock.
 
@@ -141,14 +159,18 @@ class Solver:
         puzzle = select(request.kind, raw)
         question = puzzle.parse(raw)
         puzzle.check(question)
-        name = puzzle.spec.name
-        if name not in self._lanes:
-            raise NotServedError(f"no bundle for {name} is loaded; {', '.join(self._lanes)} are")
+        lane = self._lane(puzzle.spec.name)
         budget = self._rules.budget(request, arrived_s)
-        return Job(self._lanes[name], question, budget, arrived_s)
+        return Job(lane, question, budget, arrived_s)
+
+    def _lane(self, puzzle: str) -> Lane:
+        """Raises: NotServedError."""
+        if puzzle not in self._lanes:
+            raise NotServedError(f"no bundle for {puzzle} is loaded; {', '.join(self._lanes)} are")
+        return self._lanes[puzzle]
 
     def submit(self, jobs: Sequence[Job]) -> None:
-        """Take all of these jobs or none.
+        """Take all of these jobs, which are one request, or none.
 
         Raises: QueueFullError, DrainingError, WorkerClosedError.
         """

@@ -11,7 +11,7 @@ from server.scheduler import FRESH
 
 # A step should be long against what surrounds it (about 0.1 ms), and short against what people
 # notice: rows leave, and other puzzle sizes get their turn, between two steps only.
-STEP_SECONDS = 0.010
+STEP_SECONDS = 0.020
 MOST_SLOTS = 256
 REPEATS = 3
 
@@ -23,7 +23,7 @@ def measured_slots(
     at_least: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> int:
-    """The power of two of rows, up to 256, whose step still ends within 10 ms.
+    """The power of two of rows, up to 256, whose step still ends within 20 ms.
 
     at_least: rows that are needed to give every thread work, however long they take.
     """

@@ -1,4 +1,9 @@
-"""The thread that owns a device: plan → step → settle, lane after lane, until it is closed."""
+"""The thread that owns a device: plan → step → settle, lane after lane, until it is closed.
+
+A step that fails costs the puzzles that were in it. A lane that fails again and again is given up:
+who waits there is told, who comes is refused, the other lanes go on, and it is probed until it
+works.
+"""
 
 import logging
 import threading
@@ -8,15 +13,29 @@ from concurrent.futures import Future
 from functools import partial
 from typing import final
 
+from server.breaker import Breaker
 from server.lane import Job, Lane, SolveResult, StepReport
 from server.metrics import Metrics
 from server.scheduler import Departure, Plan
 
 log = logging.getLogger(__name__)
 
+PROBE_SECONDS = 1.0
+
 
 class EngineFailedError(Exception):
     """A supervision step failed; the puzzles that were in it are lost."""
+
+    def __init__(self) -> None:
+        super().__init__("the supervision step with this puzzle in it failed")
+
+
+class EngineDownError(Exception):
+    """Supervision steps of this puzzle's size fail again and again; `retry_after_s`: a probe."""
+
+    def __init__(self, puzzle: str, retry_after_s: float) -> None:
+        super().__init__(f"supervision steps of {puzzle} fail; they are tried again")
+        self.retry_after_s = retry_after_s
 
 
 class WorkerClosedError(Exception):
@@ -39,8 +58,11 @@ class Worker:
         lanes: Sequence[Lane],
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
+        probe_seconds: float = PROBE_SECONDS,
     ) -> None:
+        """probe_seconds: between the probes of a lane that was given up."""
         self._lanes = lanes
+        self._breakers = {lane: Breaker(probe_seconds) for lane in lanes}
         self._metrics = metrics
         self._clock = clock
         self._changed = threading.Condition()
@@ -69,18 +91,31 @@ class Worker:
         with self._changed:
             return all(lane.scheduler.idle for lane in self._lanes)
 
+    @property
+    def healthy(self) -> bool:
+        """Whether every lane works."""
+        return not any(breaker.is_open for breaker in self._breakers.values())
+
     def submit(self, jobs: Sequence[Job]) -> None:
-        """Queue all of these jobs or none. Raises: QueueFullError, WorkerClosedError."""
+        """Queue the jobs of a request, all or none; those of a lane that is given up fail.
+
+        Raises: QueueFullError, WorkerClosedError.
+        """
+        request = object()
         with self._changed:
             if self._closing:
                 raise WorkerClosedError
+            down = [job for job in jobs if self._breakers[job.lane].is_open]
+            queued = [job for job in jobs if not self._breakers[job.lane].is_open]
             for lane in self._lanes:
-                lane.scheduler.check_room(sum(job.lane is lane for job in jobs))
-            for job in jobs:
-                job.lane.scheduler.submit(job, job.budget, job.arrived_s)
+                lane.scheduler.check_room(sum(job.lane is lane for job in queued))
+            for job in queued:
+                job.lane.scheduler.submit(job, job.budget, job.arrived_s, request)
             self._changed.notify()
-        for job in jobs:
+        for job in queued:
             job.future.add_done_callback(partial(self._forget_cancelled, job))
+        for job in down:
+            _fail(job, self._down(job.lane))
 
     def limit_deadlines(self, seconds: float) -> None:
         """Let nothing that was accepted run for longer than this."""
@@ -104,29 +139,59 @@ class Worker:
     def _wait_for_work(self) -> bool:
         """Sleep until there is any; false once the worker is to close."""
         with self._changed:
-            self._changed.wait_for(self._has_work)
+            self._changed.wait_for(self._has_work, timeout=self._seconds_to_probe())
             return not self._closing
 
     def _has_work(self) -> bool:
         return self._closing or any(not lane.scheduler.idle for lane in self._lanes)
 
+    def _seconds_to_probe(self) -> float | None:
+        now_s = self._clock()
+        return min(
+            (b.seconds_to_probe(now_s) for b in self._breakers.values() if b.is_open), default=None
+        )
+
     def _advance(self, lane: Lane) -> None:
+        """One supervision step of a lane, or its probe."""
+        breaker = self._breakers[lane]
+        if breaker.is_open:
+            self._probe(lane, breaker)
+            return
         with self._changed:
             plan = lane.scheduler.plan(self._clock())
+        try:
+            self._step(lane, plan)
+        except Exception:  # onnxruntime's errors have no common base; one lane must not end all
+            self._lane_failed(lane, plan)
+        else:
+            if plan.rows:
+                breaker.succeeded()
+
+    def _step(self, lane: Lane, plan: Plan[Job]) -> None:
         self._deliver(lane, plan.expired)
         if not plan.rows:
             return
         started_s = self._clock()
-        try:
-            report = lane.step(plan)
-        except Exception:  # onnxruntime's errors have no common base; one lane must not end all
-            self._lane_failed(lane, plan)
-            return
+        report = lane.step(plan)
         now_s = self._clock()
         self._metrics.step(lane.name, rows=len(plan.rows), seconds=now_s - started_s)
         with self._changed:
             departures = lane.scheduler.settle(plan, report.outcomes, now_s)
         self._deliver(lane, departures, report)
+
+    def _probe(self, lane: Lane, breaker: Breaker) -> None:
+        """Try a lane that was given up, if it is time."""
+        if breaker.seconds_to_probe(self._clock()) > 0:
+            return
+        try:
+            lane.warm()
+        except Exception:
+            log.exception("probe failed", extra={"puzzle": lane.name})
+            self._metrics.engine_failure(lane.name)
+            breaker.failed(self._clock())
+        else:
+            log.info("lane works again", extra={"puzzle": lane.name})
+            breaker.succeeded()
 
     def _deliver(
         self, lane: Lane, departures: Sequence[Departure[Job]], report: StepReport | None = None
@@ -138,14 +203,31 @@ class Worker:
                 departure.job.future.set_result(result)
 
     def _lane_failed(self, lane: Lane, plan: Plan[Job]) -> None:
+        """Fail the puzzles of a failed step; give the lane up if it was one too many."""
         log.exception(
             "supervision step failed", extra={"puzzle": lane.name, "rows": len(plan.rows)}
         )
         self._metrics.engine_failure(lane.name)
+        breaker = self._breakers[lane]
+        lost = [row.job for row in plan.rows]
         with self._changed:
-            jobs = lane.reset()
-        for job in jobs:
-            _fail(job, EngineFailedError("the supervision step with this puzzle in it failed"))
+            for job in lost:
+                lane.scheduler.cancel(job)
+            breaker.failed(self._clock())
+            refused = lane.scheduler.clear() if breaker.is_open else ()
+        for job in lost + [late.job for late in plan.expired]:
+            _fail(job, EngineFailedError())
+        for job in refused:
+            _fail(job, self._down(lane))
+        if breaker.is_open:
+            log.error("lane given up", extra={"puzzle": lane.name, "waiting": len(refused)})
+        try:
+            lane.reset()
+        except Exception:  # the next step will tell whether that matters
+            log.exception("engine reset failed", extra={"puzzle": lane.name})
+
+    def _down(self, lane: Lane) -> EngineDownError:
+        return EngineDownError(lane.name, self._breakers[lane].seconds_to_probe(self._clock()))
 
     def _abandon(self) -> None:
         with self._changed:
@@ -156,5 +238,7 @@ class Worker:
 
 
 def _fail(job: Job, error: Exception) -> None:
-    if job.future.set_running_or_notify_cancel():
-        job.future.set_exception(error)
+    """End a job that has not ended yet."""
+    future = job.future
+    if not future.done() and (future.running() or future.set_running_or_notify_cancel()):
+        future.set_exception(error)

@@ -58,7 +58,7 @@ ALLOWED = {
     "bench": allow(
         "bench export kernel model puzzles server training",
         "fastapi hypothesis matplotlib numpy onnx onnxruntime pydantic pytest rich schemathesis "
-        "torch typer",
+        "torch typer uvloop",
     ),
 }
 

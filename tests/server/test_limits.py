@@ -35,7 +35,8 @@ def post(
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": headers or []}
-    asyncio.run(BodyLimit(echo, limit_bytes=10, metrics=Metrics("0"))(scope, receive, send))
+    limit = BodyLimit(echo, limit_bytes=10, limit_seconds=10.0, metrics=Metrics("0"))
+    asyncio.run(limit(scope, receive, send))
     return sent[0]["status"], sent[1]["body"], taken
 
 
@@ -61,3 +62,21 @@ def test_a_false_announcement_does_not_help() -> None:
 @pytest.mark.parametrize("length", [b"-5", b"ten", b"\xb2"])
 def test_an_unreadable_announcement_is_ignored(length: bytes) -> None:
     assert post([b"01"], [(b"content-length", length)])[0] == 200
+
+
+def test_a_body_that_does_not_come_is_given_up_and_the_connection_with_it() -> None:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+    limit = BodyLimit(echo, limit_bytes=10, limit_seconds=0.001, metrics=Metrics("0"))
+    asyncio.run(limit(scope, receive, send))
+    assert sent[0]["status"] == 408
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert b'"code":"body_too_slow"' in sent[1]["body"]

@@ -138,6 +138,23 @@ def test_fifty_megabytes_are_refused_by_the_real_server(bundle: Path) -> None:
         assert post(f"{url}/v1/solve", {"kind": "sudoku", "grid": question(1)})[0] == 200
 
 
+def test_requests_that_trickle_in_are_cut_off_while_others_are_answered(bundle: Path) -> None:
+    flags = ("--bundles", str(bundle), "--receive-seconds", "0.5")
+    with serving(*flags) as (_, url):
+        host, port = url.removeprefix("http://").split(":")
+        head = b"POST /v1/solve HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+        with (
+            socket.create_connection((host, int(port)), TIMEOUT_S) as silent,
+            socket.create_connection((host, int(port)), TIMEOUT_S) as in_head,
+            socket.create_connection((host, int(port)), TIMEOUT_S) as in_body,
+        ):
+            in_head.sendall(head)
+            in_body.sendall(head + b"\r\n{")
+            assert post(f"{url}/v1/solve", {"kind": "sudoku", "grid": question(1)})[0] == 200
+            assert in_body.makefile("rb").read().startswith(b"HTTP/1.1 408")
+            assert (silent.recv(1), in_head.recv(1)) == (b"", b"")
+
+
 def test_a_used_port_is_one_line(bundle: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

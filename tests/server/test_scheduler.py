@@ -1,5 +1,6 @@
 """Who sits in which slot, step by step; jobs are letters, time is a number."""
 
+import itertools
 from dataclasses import dataclass
 
 import pytest
@@ -152,23 +153,40 @@ def test_a_full_queue_refuses_and_slots_do_not_count_as_queue() -> None:
     assert (scheduler.working, scheduler.waiting) == (1, 2)
 
 
-def test_retry_after_follows_the_measured_pace() -> None:
-    def refused(seconds_per_row: float) -> float:
-        scheduler: Scheduler[int] = Scheduler(slots=2, queue_limit=4)
-        now_s = 0.0
-        for job in range(100):
-            scheduler.submit(job, PATIENT, now_s)
-            plan = scheduler.plan(now_s)
-            now_s += seconds_per_row
-            scheduler.settle(plan, [SOLVED], now_s)
-        for job in range(100, 104):
-            scheduler.submit(job, PATIENT, now_s)
-        with pytest.raises(QueueFullError) as caught:
-            scheduler.check_room(1)
-        return caught.value.retry_after_s
+def overloaded(*, seconds_per_step: float) -> Scheduler[int]:
+    """Two slots that each solve a job per step, and a full queue of four, for 100 seconds."""
+    scheduler: Scheduler[int] = Scheduler(slots=2, queue_limit=4)
+    now_s, jobs = 0.0, itertools.count()
+    while now_s < 100:
+        while scheduler.waiting < 4:
+            scheduler.submit(next(jobs), PATIENT, now_s)
+        plan = scheduler.plan(now_s)
+        now_s += seconds_per_step
+        scheduler.settle(plan, [SOLVED] * len(plan.rows), now_s)
+    while scheduler.waiting < 4:
+        scheduler.submit(next(jobs), PATIENT, now_s)
+    return scheduler
 
-    assert refused(0.5) == pytest.approx(0.5 * (1 + 4 / 2), rel=0.01)
-    assert refused(20.0) == pytest.approx(20.0 * (1 + 4 / 2), rel=0.01)
+
+@pytest.mark.parametrize("seconds_per_step", [0.01, 0.5, 3.0])
+def test_who_waits_as_long_as_told_finds_the_queue_empty(seconds_per_step: float) -> None:
+    scheduler = overloaded(seconds_per_step=seconds_per_step)
+    with pytest.raises(QueueFullError) as caught:
+        scheduler.check_room(1)
+    assert caught.value.retry_after_s == pytest.approx(2 * seconds_per_step, rel=0.01)
+    now_s = 1000.0
+    for _ in range(2):
+        plan = scheduler.plan(now_s)
+        now_s += seconds_per_step
+        scheduler.settle(plan, [SOLVED] * len(plan.rows), now_s)
+    scheduler.check_room(4)
+
+
+def test_a_standstill_does_not_send_anybody_away_for_ever() -> None:
+    scheduler = overloaded(seconds_per_step=1e6)
+    with pytest.raises(QueueFullError) as caught:
+        scheduler.check_room(1)
+    assert caught.value.retry_after_s == 60.0
 
 
 def test_a_reset_empties_the_slots_and_keeps_the_queue() -> None:
