@@ -116,13 +116,13 @@ def solve_static(setup: Setup, data: EvaluationData, max_steps: int, *, stops_ea
     answered: list[Answered] = []
     for first in range(0, len(data), setup.slots):
         part = slice(first, first + setup.slots)
-        batch = _Batch(setup, tokens[part], questions[part])
+        batch = StaticBatch(setup, tokens[part], questions[part])
         answered += batch.until_halted(max_steps) if stops_early else batch.fixed(max_steps)
     return _tally(watch, data, answered)
 
 
 @final
-class _Batch:
+class StaticBatch:
     """Puzzles that begin together and end together. tokens: (B, S); questions: (B, H, W)."""
 
     def __init__(self, setup: Setup, tokens: npt.NDArray[np.int32], questions: Grids) -> None:

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import bench_engine, bench_step, data, evaluating, exporting, serving, training
+from cli import bench_engine, bench_http, bench_step, data, evaluating, exporting, serving, training
 
 
 def create_app() -> typer.Typer:
@@ -28,6 +28,7 @@ def create_app() -> typer.Typer:
     bench_app = typer.Typer(help="Measure, beside peers.", no_args_is_help=True)
     bench_app.command()(bench_step.step)
     bench_app.command()(bench_engine.engine)
+    bench_app.command()(bench_http.http)
     ponder.add_typer(bench_app, name="bench")
     return ponder
 

@@ -161,6 +161,13 @@ class Sudoku(PuzzleKind):
         return cells.reshape(-1, self.size, self.size)
 
     @cached_property
+    def _bits_of_symbols(self) -> npt.NDArray[np.uint16] | npt.NDArray[np.uint64]:
+        """By cell value; 0 for what is no symbol of this size."""
+        bits = np.zeros(256, np.uint16 if self.size < 16 else np.uint64)
+        bits[1 : self.size + 1] = 1 << np.arange(self.size, dtype=np.uint64)
+        return bits
+
+    @cached_property
     def _symbols_of_tokens(self) -> npt.NDArray[np.uint8]:
         """By token; 0 at both ends, to which every other number is clipped."""
         return np.array([0, *range(self.size + 1), 0], np.uint8)
@@ -175,11 +182,10 @@ class Sudoku(PuzzleKind):
     def verify_all(self, questions: Grids, answers: Grids) -> list[Verdict]:
         """As `verify`, (B, H, W) each."""
         kept = ((questions == 0) | (questions == answers)).all((1, 2))
-        # A symbol is a bit; a unit that holds them all, holds each once. Bit 0 is an empty cell,
-        # and what is no symbol of this size has a bit beyond the wanted ones.
-        bits = np.left_shift(np.uint64(1), np.minimum(answers, 63).astype(np.uint64))
-        found = np.bitwise_or.reduce(bits.reshape(len(answers), -1)[:, self._units], axis=2)
-        complete = (found == (1 << (self.size + 1)) - 2).all(1)
+        # A symbol is a bit; a unit that holds them all, holds each once.
+        bits = self._bits_of_symbols[answers.reshape(len(answers), -1)]
+        found = np.bitwise_or.reduce(bits[:, self._units], axis=2)
+        complete = (found == self._bits_of_symbols.sum()).all(1)
         return [Verdict.solved if good else Verdict.wrong for good in (kept & complete).tolist()]
 
     def augment(self, example: Example, rng: np.random.Generator) -> tuple[Example, Undo]:

@@ -7,13 +7,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, cast, final
+from typing import Any, Protocol, cast, final
 
 import numpy as np
 
-from bench.reliability.process import ServerProcess
-
 TIMEOUT_S = 120.0  # who has no answer by then counts as hanging
+
+
+class Listening(Protocol):
+    """A server that takes connections."""
+
+    @property
+    def host(self) -> str:
+        """Its address."""
+
+    @property
+    def port(self) -> int:
+        """Its port."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,7 @@ class _Connection(asyncio.Protocol):
 class Client:
     """Sends requests to one server."""
 
-    def __init__(self, server: ServerProcess) -> None:
+    def __init__(self, server: Listening) -> None:
         self._host, self._port = server.host, server.port
         self._free: list[_Connection] = []
 
@@ -97,12 +107,12 @@ class Client:
         """GET, one answer."""
         return await self._exchange(f"GET {path} HTTP/1.1\r\nHost: ponder\r\n\r\n".encode())
 
-    async def post(self, path: str, body: bytes) -> Answer:
-        """POST a JSON body, one answer."""
-        return await self._exchange(encoded(path, body))
+    async def post(self, path: str, body: bytes, due_s: float | None = None) -> Answer:
+        """POST a JSON body, one answer; its time counts from when it was due, now if unset."""
+        return await self._exchange(encoded(path, body), due_s)
 
-    async def _exchange(self, request: bytes) -> Answer:
-        sent_s = time.monotonic()
+    async def _exchange(self, request: bytes, due_s: float | None = None) -> Answer:
+        sent_s = time.monotonic() if due_s is None else due_s
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 status, headers, body = await self._send(request)
@@ -167,16 +177,20 @@ async def closed_loop(
 async def open_loop(
     client: Client, bodies: Sequence[bytes], *, per_second: float, seconds: float
 ) -> Tally:
-    """Requests at a fixed rate, whatever comes back; waits for every answer."""
+    """Requests at a fixed rate, whatever comes back; waits for every answer.
+
+    Times count from when a request was due: a late sender must not hide that answers were late.
+    """
     tally, started_s = Tally(), time.monotonic()
 
-    async def one(body: bytes) -> None:
-        tally.answers.append(await client.post("/v1/solve", body))
+    async def one(body: bytes, due_s: float) -> None:
+        tally.answers.append(await client.post("/v1/solve", body, due_s))
 
     async with asyncio.TaskGroup() as tasks:
         for number in range(int(per_second * seconds)):
-            wait_s = started_s + number / per_second - time.monotonic()
+            due_s = started_s + number / per_second
+            wait_s = due_s - time.monotonic()
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
-            tasks.create_task(one(bodies[number % len(bodies)]))
+            tasks.create_task(one(bodies[number % len(bodies)], due_s))
     return tally

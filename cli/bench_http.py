@@ -1,0 +1,89 @@
+"""`ponder bench http`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.bench import Json, Out, Plot, Quick, Rounds, Threads, command_line, hand_over, progress
+from cli.console import said_clearly
+
+
+def http(
+    bundle: Annotated[Path, typer.Option(help="Bundle directory.")] = Path("bundles/sudoku"),
+    puzzle: Annotated[str, typer.Option(help="Puzzle size.")] = "sudoku-9x9",
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Data set directory, or CSV with Sudoku-Extreme's columns, or .gz; may be "
+            "repeated [fresh puzzles: minimal, and easy ones]."
+        ),
+    ] = None,
+    puzzle_limit: Annotated[int, typer.Option(min=1, help="Of each, evenly spaced.")] = 256,
+    connections: Annotated[
+        str, typer.Option(help="Of closed loops, between commas.")
+    ] = "1,4,16,64,256",
+    batches: Annotated[
+        str, typer.Option(help="Puzzles in a batch request, between commas.")
+    ] = "16,256",
+    slots: Annotated[
+        int, typer.Option(min=1, help="Rows of a batch, of every contender that has any.")
+    ] = 64,
+    peer_runtime: Annotated[
+        str, typer.Option(help="Of the peers, as `bench step` names them.")
+    ] = "onnxruntime float32",
+    seconds: Annotated[float, typer.Option(min=1, help="Of one load.")] = 5.0,
+    threads: Threads = None,
+    rounds: Rounds = 3,
+    quick: Quick = False,
+    json: Json = False,
+    out: Out = None,
+    plot: Plot = None,
+) -> None:
+    """The server over HTTP, beside LitServe and a plain FastAPI route with the same graph."""
+    from bench.engines import Place, Subject, open_engine
+    from bench.http import HttpOptions, bench_http
+    from bench.http_contenders import all_contenders
+    from bench.puzzle_sets import puzzle_sets
+    from bench.reliability.process import TrialError
+    from bench.report import BenchError
+    from bench.solvers import setups_for
+    from bench.texts import parse_numbers
+    from export.manifest import BundleError
+    from kernel.lattice import usable_cores
+    from server.policy import Budget
+    from server.settings import Settings, find_bundle
+    from training.dataset import DatasetError
+    from training.sudoku_generator import GeneratorError
+
+    known = (BenchError, BundleError, DatasetError, GeneratorError, TrialError)
+    with said_clearly(*known), progress() as (bar, say):
+        place = Place("cpu", threads or usable_cores())
+        where = find_bundle(bundle)
+        options = HttpOptions(
+            budget=Budget(Settings().max_steps, attempts=1),
+            connections=(4,) if quick else parse_numbers(connections),
+            batches=(4,) if quick else parse_numbers(batches),
+            seconds=1 if quick else seconds,
+            rounds=1 if quick else rounds,
+        )
+        sets = puzzle_sets(data or (), puzzle, 8 if quick else puzzle_limit, bar)
+        subject = Subject.open(where, puzzle)
+        runtime, engine = open_engine(subject, place)
+        report = bench_http(
+            setups_for(subject, engine, place, (slots,))[0],
+            sets,
+            all_contenders(where, puzzle, options.budget.max_steps, place, slots, peer_runtime),
+            options,
+            {
+                "bundle": subject.manifest.name,
+                "runtime": runtime,
+                "peers' runtime": peer_runtime,
+                "threads": place.threads,
+                "slots": slots,
+                "puzzles": len(sets[0]),
+            },
+            command_line(),
+            say,
+        )
+    hand_over(report, json=json, out=out, plot=plot)
