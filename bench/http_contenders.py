@@ -1,4 +1,4 @@
-"""The servers that `bench http` compares, each started as a process of its own on 127.0.0.1."""
+"""Servers that `bench http` compares, each started as a process of its own on 127.0.0.1."""
 
 import os
 import signal
@@ -14,14 +14,18 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, final
+from typing import final
 
+from bench.engines import Place
 from bench.reliability.process import served
 from bench.report import BenchError
-from server.policy import Budget
 
 START_S = 120.0
-Peer = Literal["litserve-fixed", "litserve-halted", "fastapi"]
+PEER_NAMES = {
+    "litserve-fixed": "LitServe, 16 steps",
+    "litserve-halted": "LitServe, until all halted",
+    "fastapi": "FastAPI route",
+}
 
 
 @dataclass(frozen=True)
@@ -38,28 +42,11 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Served:
-    """What all contenders serve. runtime: an engine's name (`bench.engines`)."""
-
-    bundle: Path
-    puzzle: str
-    runtime: str
-    threads: int
-    slots: int
-    budget: Budget
-
-
-@dataclass(frozen=True)
 class Contender(ABC):
-    """A server that can be started."""
+    """A server that can be started; takes_batches: whether it has the batch endpoint."""
 
     name: str
-    serves: Served
-
-    @property
-    @abstractmethod
-    def takes_batches(self) -> bool:
-        """Whether it has the batch endpoint."""
+    takes_batches: bool
 
     @abstractmethod
     def running(self) -> AbstractContextManager[Running]:
@@ -67,51 +54,29 @@ class Contender(ABC):
 
 
 @final
+@dataclass(frozen=True)
 class Ponder(Contender):
-    """This project's server."""
+    """This project's server, with these flags."""
 
-    @property
-    def takes_batches(self) -> bool:
-        return True
+    flags: tuple[str, ...]
 
     @contextmanager
     def running(self) -> Iterator[Running]:
-        serves = self.serves
-        runtime, precision = serves.runtime.split()
-        flags = {
-            "bundle": serves.bundle,
-            "runtime": runtime,
-            "precision": precision,
-            "threads": serves.threads,
-            "slots": serves.slots,
-            "max-steps": serves.budget.max_steps,
-            "attempts": serves.budget.attempts,
-        }
-        with served([f"--{name}={value}" for name, value in flags.items()]) as process:
+        with served(self.flags) as process:
             yield Running(process.host, process.port)
 
 
 @final
 @dataclass(frozen=True)
 class OtherServer(Contender):
-    """One of `bench.http_peers`."""
+    """One of `bench.http_peers`, with these arguments."""
 
-    peer: Peer
-
-    @property
-    def takes_batches(self) -> bool:
-        return False
+    arguments: tuple[str, ...]
 
     @contextmanager
     def running(self) -> Iterator[Running]:
-        serves, at = self.serves, Running("127.0.0.1", _free_port())
-        command = [
-            *(sys.executable, "-m", "bench.http_peers", self.peer),
-            *("--bundle", str(serves.bundle), "--puzzle", serves.puzzle),
-            *("--runtime", serves.runtime, "--threads", str(serves.threads)),
-            *("--slots", str(serves.slots), "--max-steps", str(serves.budget.max_steps)),
-            *("--port", str(at.port)),
-        ]
+        at = Running("127.0.0.1", _free_port())
+        command = [sys.executable, "-m", "bench.http_peers", *self.arguments, f"--port={at.port}"]
         with tempfile.TemporaryFile("w+") as log:
             # In a session of its own: LitServe has processes below it, which must end with it.
             process = subprocess.Popen(  # noqa: S603 (our own interpreter and flags)
@@ -125,6 +90,28 @@ class OtherServer(Contender):
                 process.wait()
 
 
+def all_contenders(
+    bundle: Path, puzzle: str, max_steps: int, place: Place, slots: int, peer_runtime: str
+) -> list[Contender]:
+    """The server at a budget of one attempt, at its default, in onnxruntime; then its peers.
+
+    peer_runtime: an engine's name (`bench.engines`). With the default budget it spends more steps
+    on what one attempt does not solve: more answers, fewer a second.
+    """
+    common = (f"--bundle={bundle}", f"--threads={place.threads}", f"--slots={slots}")
+    once = (*common, f"--max-steps={max_steps}", "--attempts=1")
+    peers = (*common, f"--puzzle={puzzle}", f"--runtime={peer_runtime}", f"--max-steps={max_steps}")
+    return [
+        Ponder("ponder", takes_batches=True, flags=once),
+        Ponder("ponder, whole budget", takes_batches=True, flags=common),
+        Ponder("ponder, onnxruntime", takes_batches=True, flags=(*once, "--runtime=onnxruntime")),
+        *(
+            OtherServer(name, takes_batches=False, arguments=(peer, *peers))
+            for peer, name in PEER_NAMES.items()
+        ),
+    ]
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -133,10 +120,9 @@ def _free_port() -> int:
 
 
 def _await_health(process: subprocess.Popen[str], at: Running, log: int) -> None:
+    """Raises: BenchError."""
     until_s = time.monotonic() + START_S
-    while time.monotonic() < until_s:
-        if process.poll() is not None:
-            break
+    while time.monotonic() < until_s and process.poll() is None:
         try:
             with urllib.request.urlopen(f"{at.url}/health", timeout=5):  # noqa: S310 (http)
                 return

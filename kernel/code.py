@@ -91,6 +91,20 @@ class Code:
         builder.branch(head)
         builder.position_at_end(done)
 
+    @contextmanager
+    def take(self, counter: Value, end: Value) -> Iterator[Value]:
+        """Take the next number below `end` from a counter that threads share, again and again."""
+        builder = self.builder
+        head, body, done = (builder.append_basic_block(name) for name in ("take", "taken", "none"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        number = builder.atomic_rmw("add", counter, I64(1), "monotonic")
+        builder.cbranch(builder.icmp_signed("<", number, end), body, done)
+        builder.position_at_end(body)
+        yield number
+        builder.branch(head)
+        builder.position_at_end(done)
+
     # Vectors of float32
 
     def constant(self, value: float) -> Value:

@@ -8,7 +8,7 @@ import llvmlite.binding as llvm
 
 from kernel.isa import Isa
 from kernel.layout import Network
-from kernel.step_code import STEP, StepCode
+from kernel.step_code import HELP, SHARE, STEP, StepCode
 
 SPEED_LEVEL = 2  # LLVM's -O2; a third level gained nothing here
 
@@ -38,13 +38,27 @@ class CompiledStep:
         passes.getModulePassManager().run(module, passes)
         self._engine = llvm.create_mcjit_compiler(module, machine)  # owns the code: keep it
         self._engine.finalize_object()
-        # A function of ctypes lets go of the interpreter's lock while it runs.
-        function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-        self._function = function(self._engine.get_function_address(STEP))
+        # Functions of ctypes let go of the interpreter's lock while they run.
+        one = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+        several = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+        self._run = one(self._engine.get_function_address(STEP))
+        self._help = one(self._engine.get_function_address(HELP))
+        self._share = several(self._engine.get_function_address(SHARE))
 
-    def run(self, table: int, first: int, end: int) -> None:
-        """Step the rows from `first` to before `end` of the job whose table is at this address."""
-        self._function(table, first, end)
+    def run(self, job: int) -> None:
+        """Take rows of the job with its table at this address and step them, until none is left."""
+        self._run(job)
+
+    def help(self, job: int) -> None:
+        """Do so each time that `share` is called with the job, until its table says it is over."""
+        self._help(job)
+
+    def share(self, jobs: int, count: int) -> None:
+        """Run so many jobs, whose tables' addresses are listed at this address, and wait for all.
+
+        The first one in this thread; in each of the others a thread is in `help`.
+        """
+        self._share(jobs, count)
 
 
 @functools.cache

@@ -33,7 +33,13 @@ class Field(IntEnum):
     first_symbol = auto()  # token of the first symbol
     members = auto()  # (P, 4) int32: a pair's cell, row, column, box among the groups
     scale = auto()  # (1,) float32: of a group's sum, 1 / √N
-    # One thread's own memory.
+    # What threads share: each takes the next row when it is done with one.
+    rows = auto()  # B
+    next_row = auto()  # (1,) int64
+    # One thread's own.
+    begin = auto()  # semaphore: there are rows; of helpers only
+    done = auto()  # semaphore: they are done
+    over = auto()  # 1: there will be no more
     role_of = auto()  # (P,) int32
     question = auto()  # (P, D) float32: y + x
     h = auto()  # (P, D) float32

@@ -1,8 +1,6 @@
 """Supervision steps of a lattice on the CPU: rows divided among threads, carry kept between."""
 
 import os
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -13,13 +11,12 @@ from kernel.compiled import CompiledStep, compiled_step
 from kernel.isa import Precision, UnsupportedError, host_isa
 from kernel.job import Field
 from kernel.layout import TILE, FloatArray, Layout
+from kernel.memory import Bytes, JobTable, aligned
+from kernel.team import team_of
 from kernel.weights import LatticeWeights
 from puzzles.kind import PuzzleSpec
 
-ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 GROUP_KINDS = 4  # cells, rows, columns, boxes: as many groups of each as cells
-
-Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -47,15 +44,17 @@ class LatticeKernel:
         self._row_shape = (self.state_len, step.network.hidden_size)
         self._model = {**_pack(weights, step.layout), **_geometry(spec)}
         self._model[Field.halt] = weights.halt / np.float32(self.state_len)
-        numbers = {
-            Field.pairs: self.state_len,
-            Field.cells: spec.seq_len,
-            Field.symbols: spec.symbols,
-            Field.first_symbol: spec.vocab_size - spec.symbols,
-        }
-        self._jobs = [_ThreadJob(step.layout, spec, self._model, numbers) for _ in range(threads)]
-        # The thread that calls works too.
-        self._helpers = ThreadPoolExecutor(threads - 1, "ponder-kernel") if threads > 1 else None
+        self._next_row = np.zeros(1, np.int64)
+        self._jobs = [JobTable() for _ in range(threads)]
+        for job in self._jobs:
+            job.own({Field.next_row: self._next_row})
+            job.own(self._model)
+            job.own(_thread_memory(step.layout, spec))
+            job.set(Field.pairs, self.state_len)
+            job.set(Field.cells, spec.seq_len)
+            job.set(Field.symbols, spec.symbols)
+            job.set(Field.first_symbol, spec.vocab_size - spec.symbols)
+        self._team = team_of(step, self._jobs)
         self._rows = 0
         self._carry, self._next = self._buffers(1), self._buffers(1)
 
@@ -84,7 +83,7 @@ class LatticeKernel:
 
     def _buffers(self, rows: int) -> tuple[Bytes, Bytes]:
         size = rows * self._row_shape[0] * self._row_shape[1] * 4
-        return _aligned(size), _aligned(size)
+        return aligned(size), aligned(size)
 
     @property
     def carry(self) -> tuple[FloatArray, FloatArray]:
@@ -131,67 +130,37 @@ class LatticeKernel:
         }
         arrays |= zip((Field.y, Field.z), self._carry, strict=True)
         arrays |= zip((Field.y_next, Field.z_next), self._next, strict=True)
-        self._run(arrays, rows)
+        # Rows are taken one by one: a thread whose core is busy with something else takes fewer.
+        self._next_row[:] = 0
+        for job in self._jobs:
+            job.point_at(arrays)
+            job.set(Field.rows, rows)
+        self._team.run(max(1, min(rows, len(self._jobs))))
         self._carry, self._next = self._next, self._carry
         self._rows = rows
         return KernelAnswers(arrays[Field.answer], arrays[Field.q_halt])
 
-    def _run(self, arrays: Mapping[Field, npt.NDArray[Any]], rows: int) -> None:
-        workers = self._jobs[: max(1, min(rows, len(self._jobs)))]
-        cuts = [rows * i // len(workers) for i in range(len(workers) + 1)]
-        parts = list(zip(workers, cuts, cuts[1:], strict=False))
-        for worker in workers:
-            worker.point_at(arrays)
-        others = [
-            self._helpers.submit(self._step.run, worker.address, first, end)
-            for worker, first, end in parts[1:]
-            if self._helpers is not None
-        ]
-        self._step.run(workers[0].address, *parts[0][1:])
-        for other in others:
-            other.result()
 
-
-@final
-class _ThreadJob:
-    """The table that a thread works by, and the memory that it alone writes to."""
-
-    def __init__(
-        self,
-        layout: Layout,
-        spec: PuzzleSpec,
-        model: Mapping[Field, npt.NDArray[Any]],
-        numbers: Mapping[Field, int],
-    ) -> None:
-        pairs, groups = spec.seq_len * spec.symbols, GROUP_KINDS * spec.seq_len
-        own = {
-            Field.role_of: 4 * pairs,
-            Field.question: layout.state_bytes * pairs,
-            Field.h: layout.state_bytes * pairs,
-            Field.factors: layout.factor_bytes * pairs,
-            Field.zeros: layout.state_bytes * pairs,
-            Field.sums: layout.state_bytes * groups,
-            Field.group_factors: layout.factor_bytes * groups,
-            Field.mixed: layout.mixed_bytes * groups,
-            Field.inner: layout.inner_bytes * TILE,
-        }
-        self._own = {field: _aligned(size) for field, size in own.items()}
-        self._table = np.zeros(1 + max(Field), np.int64)
-        self.address: int = self._table.ctypes.data
-        self.point_at(model)
-        self.point_at(self._own)
-        for field, number in numbers.items():
-            self._table[field] = number
-
-    def point_at(self, arrays: Mapping[Field, npt.NDArray[Any]]) -> None:
-        """Put addresses of arrays into the table; their owner keeps them alive."""
-        for field, array in arrays.items():
-            self._table[field] = array.ctypes.data
+def _thread_memory(layout: Layout, spec: PuzzleSpec) -> dict[Field, Bytes]:
+    """What one thread alone writes to."""
+    pairs, groups = spec.seq_len * spec.symbols, GROUP_KINDS * spec.seq_len
+    sizes = {
+        Field.role_of: 4 * pairs,
+        Field.question: layout.state_bytes * pairs,
+        Field.h: layout.state_bytes * pairs,
+        Field.factors: layout.factor_bytes * pairs,
+        Field.zeros: layout.state_bytes * pairs,
+        Field.sums: layout.state_bytes * groups,
+        Field.group_factors: layout.factor_bytes * groups,
+        Field.mixed: layout.mixed_bytes * groups,
+        Field.inner: layout.inner_bytes * TILE,
+    }
+    return {field: aligned(size) for field, size in sizes.items()}
 
 
 def _pack(weights: LatticeWeights, layout: Layout) -> dict[Field, npt.NDArray[Any]]:
     packed = np.concatenate([layout.pack(weight) for block in weights.blocks for weight in block])
-    blocks = _aligned(packed.size)
+    blocks = aligned(packed.size)
     blocks[:] = packed
     return {
         Field.blocks: blocks,
@@ -221,10 +190,3 @@ def _geometry(spec: PuzzleSpec) -> dict[Field, npt.NDArray[Any]]:
 def usable_cores() -> int:
     """Cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _aligned(size: int) -> Bytes:
-    """Zeroed bytes that begin at a cache line."""
-    raw = np.zeros(size + ALIGNMENT, np.uint8)
-    skip = -raw.ctypes.data % ALIGNMENT
-    return raw[skip : skip + size]

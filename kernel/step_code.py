@@ -15,14 +15,18 @@ from kernel.isa import Isa
 from kernel.job import Field
 from kernel.layout import FLOAT, Layout, Network
 from kernel.refine_code import write_gather, write_mix, write_project
+from kernel.threads_code import write_help, write_share
 
-STEP = "lattice_step"
+STEP, HELP, SHARE = "lattice_step", "lattice_help", "lattice_share"
 NO_SYMBOL_LOGIT = -30.0  # of pad and empty, as in `model.lattice`
 
 
 @final
 class StepCode:
-    """A module with `lattice_step(job, first row, row after the last)`."""
+    """A module with `lattice_step(job)`, which takes rows and steps them, until none is left.
+
+    `lattice_share(jobs, how many)` has threads do so that are in `lattice_help(job)`.
+    """
 
     def __init__(self, network: Network, isa: Isa) -> None:
         self.module = ir.Module("ponder")
@@ -35,12 +39,14 @@ class StepCode:
         self._project = add("project", write_project, (POINTER,))
         self._mix = add("mix", write_mix, (POINTER, POINTER))
         self._read = add("read", _write_read, (I64, POINTER))
-        add(STEP, self._write_step, (I64, I64), linkage="external")
+        step = add(STEP, self._write_step, (), linkage="external")
+        add(HELP, partial(write_help, step=step), (), linkage="external")
+        add(SHARE, partial(write_share, step=step), (I64,), linkage="external")
 
     def _write_step(self, body: Body) -> None:
-        code, (first, end) = body.code, body.arguments
+        code = body.code
         row_bytes = body.builder.mul(body.size(Field.pairs), I64(self.layout.state_bytes))
-        with code.loop(end, start=first) as row:
+        with code.take(body.address(Field.next_row), body.size(Field.rows)) as row:
             offset = body.builder.mul(row, row_bytes)
             y = code.at(body.address(Field.y_next), offset, 1)
             z = code.at(body.address(Field.z_next), offset, 1)

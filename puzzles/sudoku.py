@@ -7,7 +7,7 @@ One line of text writes symbols 1-9 then A-Z, row by row, `.` or `0` for an empt
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
@@ -76,17 +76,24 @@ class Sudoku(PuzzleKind):
         if len(text) != self.size**2:
             message = f"{len(text)} characters, expected {self.size**2}"
             raise InvalidGridError(CellProblem(message))
-        known = ALPHABET[: self.size + 1]
-        symbols = {"0": 0} | {character: symbol for symbol, character in enumerate(known)}
-        problems = [
-            self._problem(i, f"{character!r} is not one of {known}")
-            for i, character in enumerate(text)
-            if character.upper() not in symbols
-        ]
-        if problems:
-            raise InvalidGridError(*problems)
-        cells = [symbols[character.upper()] for character in text]
+        symbols = self._symbols_of_characters
+        cells = [symbols.get(character, -1) for character in text]
+        if -1 in cells:
+            known = ALPHABET[: self.size + 1]
+            raise InvalidGridError(
+                *(
+                    self._problem(i, f"{character!r} is not one of {known}")
+                    for i, character in enumerate(text)
+                    if cells[i] < 0
+                )
+            )
         return np.array(cells, np.uint8).reshape(self.size, self.size)
+
+    @cached_property
+    def _symbols_of_characters(self) -> dict[str, int]:
+        known = ALPHABET[: self.size + 1]
+        symbols = {character: symbol for symbol, character in enumerate(known)}
+        return symbols | {character.lower(): symbols[character] for character in known} | {"0": 0}
 
     def _parse_rows(self, rows: list[list[int]]) -> Grid:
         problems = []
@@ -118,10 +125,16 @@ class Sudoku(PuzzleKind):
             self._problem(i, f"{cells[i]} is not in 0..{self.size}")
             for i in np.flatnonzero(cells > self.size)
         ]
-        if not problems:
+        if not problems and self._has_clash(cells):
             problems = self._clashes(cells)
         if problems:
             raise InvalidGridError(*problems)
+
+    def _has_clash(self, cells: npt.NDArray[np.uint8]) -> bool:
+        """Whether a symbol stands twice in a unit: then its bit is once in "or", twice in a sum."""
+        bits = self._bits_of_symbols[cells][self._units]
+        sums = np.add.reduce(bits, axis=1, dtype=np.uint64)
+        return bool((sums != np.bitwise_or.reduce(bits, axis=1)).any())
 
     def _clashes(self, cells: npt.NDArray[np.uint8]) -> list[CellProblem]:
         problems = []
@@ -161,7 +174,7 @@ class Sudoku(PuzzleKind):
         return cells.reshape(-1, self.size, self.size)
 
     @cached_property
-    def _bits_of_symbols(self) -> npt.NDArray[np.uint16] | npt.NDArray[np.uint64]:
+    def _bits_of_symbols(self) -> npt.NDArray[Any]:
         """By cell value; 0 for what is no symbol of this size."""
         bits = np.zeros(256, np.uint16 if self.size < 16 else np.uint64)
         bits[1 : self.size + 1] = 1 << np.arange(self.size, dtype=np.uint64)

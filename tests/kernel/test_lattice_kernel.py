@@ -4,6 +4,7 @@ A machine with narrow vectors is tried on any other: LLVM makes what it is told 
 """
 
 import functools
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,6 +146,30 @@ def test_threads_do_not_change_a_bit() -> None:
         kernel.step(question.tokens, fresh(), question.noise)
     np.testing.assert_array_equal(one.carry[0], three.carry[0])
     np.testing.assert_array_equal(one.carry[1], three.carry[1])
+
+
+def test_threads_of_python_do_the_same_where_there_are_no_semaphores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = sudoku(4)
+    trm = small_trm(SMALL, spec)
+    one = compiled(trm, spec)
+    monkeypatch.setattr("sys.platform", "somewhere")
+    three, question = compiled(trm, spec, threads=3), asked(spec)
+    for kernel in (one, three):
+        kernel.step(question.tokens, fresh(), question.noise)
+    np.testing.assert_array_equal(one.carry[0], three.carry[0])
+
+
+def test_a_kernel_that_is_gone_leaves_no_threads_behind() -> None:
+    spec = sudoku(4)
+    kernel = compiled(small_trm(SMALL, spec), spec, threads=4)
+    helpers = [thread for thread in threading.enumerate() if thread.name == "ponder-kernel"]
+    assert len(helpers) >= 3
+    del kernel
+    for thread in helpers:
+        thread.join(timeout=10)
+    assert not any(thread.is_alive() for thread in helpers)
 
 
 def test_source_compacts_reorders_and_refills() -> None:
