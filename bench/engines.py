@@ -10,6 +10,7 @@ import torch
 
 from bench.report import BenchError
 from export.manifest import GraphEntry, Manifest
+from export.manifest import Precision as GraphPrecision
 from kernel.isa import Precision as KernelPrecision
 from kernel.isa import UnsupportedError
 from server.engine import Engine, OnnxEngine
@@ -40,11 +41,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Subject:
-    """A bundle on disk and the graph of one of its puzzle sizes."""
+    """A bundle on disk and the graph of one of its puzzle sizes.
+
+    reduced: the same graph in int8, beside it, where there is one.
+    """
 
     bundle: Path
     manifest: Manifest
     entry: GraphEntry
+    reduced: GraphEntry | None = None
 
     @classmethod
     def open(cls, bundle: Path, puzzle: str) -> "Subject":
@@ -79,14 +84,18 @@ def _open_kernel(subject: Subject, place: Place, *, precision: KernelPrecision) 
         raise UnavailableError(f"compiled {precision}: {error}") from error
 
 
-def _open_onnx(subject: Subject, place: Place) -> Engine:
-    return OnnxEngine(subject.bundle, subject.entry, device=place.device, threads=place.threads)
+def _open_onnx(subject: Subject, place: Place, *, precision: GraphPrecision) -> Engine:
+    for entry in (subject.entry, subject.reduced):
+        if entry is not None and entry.precision == precision:
+            return OnnxEngine(subject.bundle, entry, device=place.device, threads=place.threads)
+    raise UnavailableError(f"onnxruntime: {subject.manifest.name} has no {precision} graph")
 
 
 ENGINES = (
     EngineChoice("compiled bfloat16", "bfloat16", partial(_open_kernel, precision="bfloat16")),
     EngineChoice("compiled float32", "float32", partial(_open_kernel, precision="float32")),
-    EngineChoice("onnxruntime float32", "float32", _open_onnx),
+    EngineChoice("onnxruntime int8", "int8", partial(_open_onnx, precision="int8")),
+    EngineChoice("onnxruntime float32", "float32", partial(_open_onnx, precision="float32")),
 )
 
 

@@ -1,5 +1,6 @@
 """The networks that `bench step` measures: a bundle's, and the paper's with random weights."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from export.manifest import (
     SourceCheckpoint,
     file_sha256,
 )
+from export.precision import reduce_precision
 from export.step_graph import OPSET, write_step_graph
 from kernel.weights import LatticeWeights
 from model.config import ModelConfig
@@ -114,7 +116,16 @@ def write_random_bundle(
         kernel=_write_kernel(trm, directory),
     )
     manifest.write(directory)
-    return Measured(Subject(directory, manifest, entry), config)
+    return Measured(Subject(directory, manifest, entry, _reduced(directory, entry)), config)
+
+
+def _reduced(directory: Path, entry: GraphEntry) -> GraphEntry:
+    """The same graph in int8, beside it."""
+    path = directory / f"int8-{entry.file}"
+    shutil.copyfile(directory / entry.file, path)
+    reduce_precision(path, "int8")
+    changes = {"file": path.name, "sha256": file_sha256(path), "precision": "int8"}
+    return entry.model_copy(update=changes)
 
 
 def _write_kernel(trm: TinyRecursiveModel, directory: Path) -> KernelEntry | None:

@@ -1,7 +1,7 @@
 """`ponder export` and `ponder import-reference`: weights become a bundle, or a checkpoint."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,6 +14,10 @@ def export(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint, or run directory (its newest).")],
     out: Annotated[Path, typer.Option(help="Bundle directory to write.")],
     name: Annotated[str | None, typer.Option(help="Name in the manifest [the model's].")] = None,
+    precision: Annotated[
+        Literal["float32", "int8"],
+        typer.Option(help="Of the step graphs; int8 is for wide networks on CPUs with VNNI."),
+    ] = "float32",
     noise_scale: Annotated[
         float, typer.Option(min=0, help="Start noise of a lattice's restarts.")
     ] = 0.5,
@@ -36,6 +40,7 @@ def export(
             resolve_checkpoint(checkpoint),
             out,
             name=name,
+            precision=precision,
             noise_scale=noise_scale,
             accuracy=read_accuracy(accuracy) if accuracy else (),
             parity_puzzles=parity_puzzles,

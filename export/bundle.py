@@ -15,11 +15,13 @@ from export.manifest import (
     KernelEntry,
     Manifest,
     ParityReport,
+    Precision,
     SourceCheckpoint,
     file_sha256,
 )
 from export.parity import compare, solve_all
 from export.parity_cases import draw_cases
+from export.precision import reduce_precision
 from export.runtime import OnnxStepper
 from export.step_graph import OPSET, write_step_graph
 from kernel.lattice import LatticeKernel
@@ -44,12 +46,14 @@ def export_bundle(
     out: Path,
     *,
     name: str | None = None,
+    precision: Precision = "float32",
     noise_scale: float = DEFAULT_NOISE_SCALE,
     accuracy: tuple[Accuracy, ...] = (),
     parity_puzzles: int = PARITY_PUZZLES,
 ) -> Manifest:
     """Write the bundle `out` from a checkpoint's averaged weights.
 
+    precision: of the step graphs; a lattice's compiled kernel has its own.
     Written aside and renamed: on any failure there is nothing at `out`.
     Raises: CheckpointError, ContractError, ParityError; ExportError if `out` exists.
     """
@@ -70,7 +74,9 @@ def export_bundle(
             trained_supervision_steps=info.trained_supervision_steps,
             source=_source(checkpoint, info),
             restart=restart_of(info, noise_scale),
-            graphs=tuple(_export_graph(trm, spec, aside, parity_puzzles) for spec in info.specs),
+            graphs=tuple(
+                _export_graph(trm, spec, aside, precision, parity_puzzles) for spec in info.specs
+            ),
             kernel=_export_kernel(trm, aside, parity_puzzles),
             accuracy=accuracy,
         )
@@ -83,32 +89,45 @@ def export_bundle(
 
 
 def check_parity(
-    trm: TinyRecursiveModel, spec: PuzzleSpec, graph: Path, puzzles: int
+    trm: TinyRecursiveModel,
+    spec: PuzzleSpec,
+    graph: Path,
+    puzzles: int,
+    precision: Precision = "float32",
 ) -> ParityReport:
     """Compare whole solves of the model and of its graph. Raises: ParityError."""
     stepper = OnnxStepper(
         graph, spec, state_len=trm.state_len(spec.seq_len), hidden_size=trm.config.hidden_size
     )
-    return _compare_solves(trm, stepper, puzzles)
+    return _compare_solves(trm, stepper, puzzles, precision)
 
 
-def _compare_solves(trm: TinyRecursiveModel, stepper: Stepper, puzzles: int) -> ParityReport:
+def _compare_solves(
+    trm: TinyRecursiveModel, stepper: Stepper, puzzles: int, precision: Precision = "float32"
+) -> ParityReport:
     spec, rng = stepper.spec, np.random.default_rng(PARITY_SEED)
     cases = draw_cases(spec, puzzles, state_len=stepper.state_len, tasks=trm.config.tasks, rng=rng)
-    return compare(solve_all(TorchStepper(trm, spec), cases), solve_all(stepper, cases), spec.name)
+    ours, theirs = solve_all(TorchStepper(trm, spec), cases), solve_all(stepper, cases)
+    return compare(ours, theirs, spec.name, precision)
 
 
 def _export_graph(
-    trm: TinyRecursiveModel, spec: PuzzleSpec, directory: Path, parity_puzzles: int
+    trm: TinyRecursiveModel,
+    spec: PuzzleSpec,
+    directory: Path,
+    precision: Precision,
+    parity_puzzles: int,
 ) -> GraphEntry:
     path = directory / f"step-{spec.name}.onnx"
     write_step_graph(trm, spec, path)
-    parity = check_parity(trm, spec, path, parity_puzzles)
+    reduce_precision(path, precision)
+    parity = check_parity(trm, spec, path, parity_puzzles, precision)
     log.info("step graph agrees", extra={"puzzle": spec.name, **parity.model_dump()})
     return GraphEntry(
         spec=spec,
         file=path.name,
         sha256=file_sha256(path),
+        precision=precision,
         state_len=trm.state_len(spec.seq_len),
         hidden_size=trm.config.hidden_size,
         parity=parity,

@@ -19,6 +19,9 @@ FORMAT_VERSION = 1
 MANIFEST_FILE = "manifest.json"
 
 
+Precision = Literal["float32", "int8"]
+
+
 class BundleError(Exception):
     """A bundle that cannot be trusted: missing, damaged, or not what its manifest says."""
 
@@ -49,12 +52,16 @@ class Accuracy(_Frozen):
 
 
 class GraphEntry(_Frozen):
-    """One step graph: the puzzle it answers, its file and its state shape."""
+    """One step graph: the puzzle it answers, its file and its state shape.
+
+    dtype: of the carry; precision: of the factors of its large matrix products.
+    """
 
     spec: PuzzleSpec
     file: str
     sha256: str
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     state_len: int = Field(gt=0)  # L of the carry (B, L, D)
     hidden_size: int = Field(gt=0)  # D of the carry
     parity: ParityReport

@@ -102,7 +102,7 @@ class OnnxEngine(Engine):
 
     @property
     def runtime(self) -> str:
-        return f"onnxruntime {self._device} {self._entry.dtype}"
+        return f"onnxruntime {self._device} {self._entry.precision}"
 
     @property
     def state_len(self) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from export.errors import AnswerMismatchError, HaltLogitMismatchError, StepCountMismatchError
-from export.parity import FIRST_STEP_TOLERANCE, MAX_SUPERVISION_STEPS, Solves, compare
+from export.parity import MAX_SUPERVISION_STEPS, TOLERANCES, Solves, compare
 
 PUZZLES = 200
 
@@ -27,7 +27,7 @@ def test_equal_runs_are_reported_as_equal() -> None:
 
 def test_a_halt_logit_that_differs_after_the_first_step_of_one_puzzle_fails() -> None:
     other = solves()
-    other.q_halt[7, 0] += 2 * FIRST_STEP_TOLERANCE
+    other.q_halt[7, 0] += 2 * TOLERANCES["float32"].first_step
     with pytest.raises(HaltLogitMismatchError, match="puzzle 7") as failure:
         compare(solves(), other, "x")
     assert len(failure.value.problems) == 1
