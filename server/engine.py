@@ -1,31 +1,26 @@
-"""One step graph in onnxruntime: the only file that knows what a tensor on a device is.
+"""One step graph in onnxruntime, on the CPU or on a GPU.
 
-The carry stays where onnxruntime put it: the outputs of one run are bound as the inputs of the
-next, and `source` tells the graph which rows of it to go on with.
+The carry stays on the device (`server.buffers`), and `source` tells the graph which rows of it to
+go on with. Only tokens, noise and answers cross over.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, final
+from typing import Any, Protocol, final
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
 from export.manifest import BundleError, GraphEntry
+from server.buffers import STATE_TYPES, StepBuffers, bucket_of
 from server.settings import Device
 
 PROVIDERS: Mapping[Device, str] = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
-}
-STATE_TYPES: Mapping[str, tuple[str, npt.DTypeLike, int]] = {
-    # manifest dtype: onnxruntime's name, numpy type of the same width, ONNX element type
-    "float32": ("tensor(float)", np.float32, 1),
-    "float16": ("tensor(float16)", np.float16, 10),
-    "bfloat16": ("tensor(bfloat16)", np.uint16, 16),
 }
 Shape = tuple[int | None, ...]  # None = dynamic
 
@@ -85,17 +80,28 @@ class OnnxEngine(Engine):
     """An onnxruntime session on one device."""
 
     def __init__(
-        self, bundle: Path, entry: GraphEntry, *, device: Device = "cpu", threads: int | None = None
+        self,
+        bundle: Path,
+        entry: GraphEntry,
+        *,
+        device: Device = "cpu",
+        threads: int | None = None,
+        buckets: Sequence[int] = (),
+        cuda_graphs: bool = False,
     ) -> None:
         """Open `bundle`/`entry.file`.
 
+        buckets: numbers of rows to which steps are padded; none: a step has the rows it has.
+        cuda_graphs: record a bucket's step once and play it back; on CUDA only.
         Raises: BundleError if it cannot be loaded, is not what its entry says, or does not run on
         `device`.
         """
         self._entry = entry
         self._device = device
+        self._bucket_sizes = tuple(sorted(buckets))
+        self._cuda_graphs = cuda_graphs
         path = bundle / entry.file
-        self._session = _open_session(path, device, threads)
+        self._session = _open_session(path, device, threads, cuda_graphs=cuda_graphs)
         check_tensors(path, entry, self._session.get_inputs(), self._session.get_outputs())
         self._binding = self._session.io_binding()
         self.reset()
@@ -109,40 +115,39 @@ class OnnxEngine(Engine):
         return self._entry.state_len
 
     def reset(self) -> None:
-        _, numpy_type, element_type = STATE_TYPES[self._entry.dtype]
-        zeros = np.zeros((1, self._entry.state_len, self._entry.hidden_size), numpy_type)
-        if self._device == "cpu":
-            carry = ort.OrtValue.ortvalue_from_numpy_with_onnx_type(zeros, element_type)
-        else:
-            carry = ort.OrtValue.ortvalue_from_shape_and_type(
-                zeros.shape, element_type, self._device, 0
-            )
-        self._y = self._z = carry
+        self._buffers = StepBuffers(self._entry, self._device)
 
     def step(self, inputs: StepInputs) -> StepAnswers:
-        binding = self._binding
-        binding.bind_cpu_input("tokens", inputs.tokens)
+        rows = len(inputs.tokens)
+        bucket = self._buffers.bucket(bucket_of(rows, self._bucket_sizes))
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "tokens": inputs.tokens,
+            "source": inputs.source,
+            "noise": inputs.noise,
+        }
         if inputs.task is not None:
-            binding.bind_cpu_input("task", inputs.task)
-        binding.bind_cpu_input("source", inputs.source)
-        binding.bind_cpu_input("noise", inputs.noise)
-        binding.bind_ortvalue_input("y", self._y)
-        binding.bind_ortvalue_input("z", self._z)
-        for name, place in (
-            ("y_next", self._device),
-            ("z_next", self._device),
-            ("answer", "cpu"),
-            ("q_halt", "cpu"),
-        ):
-            binding.bind_output(name, place)
-        self._session.run_with_iobinding(binding)
-        self._y, self._z, answer, q_halt = binding.get_outputs()
-        # The tensors below belong to onnxruntime, which may use their memory again.
-        return StepAnswers(answer.numpy().copy(), q_halt.numpy().copy())
+            arrays["task"] = inputs.task
+        bucket.fill(arrays)
+        self._buffers.bind(self._binding, bucket)
+        self._session.run_with_iobinding(self._binding, self._run_options(bucket.rows))
+        self._buffers.swap()
+        return StepAnswers(bucket.read("answer", rows), bucket.read("q_halt", rows))
+
+    def _run_options(self, rows: int) -> ort.RunOptions | None:
+        """Which recorded graph a run is: one for each bucket and each of the two carry buffers."""
+        if not self._cuda_graphs:
+            return None
+        options = ort.RunOptions()
+        options.add_run_config_entry("gpu_graph_id", str(2 * rows + self._buffers.turn))
+        return options
 
 
-def _open_session(path: Path, device: Device, threads: int | None) -> ort.InferenceSession:
+def _open_session(
+    path: Path, device: Device, threads: int | None, *, cuda_graphs: bool
+) -> ort.InferenceSession:
     provider = PROVIDERS[device]
+    if cuda_graphs and device != "cuda":
+        raise BundleError(f"{path}: CUDA graphs are for cuda, not for {device}")
     if provider not in ort.get_available_providers():
         raise BundleError(f"{path}: this onnxruntime has no {provider}; it cannot run on {device}")
     options = ort.SessionOptions()
@@ -152,7 +157,13 @@ def _open_session(path: Path, device: Device, threads: int | None) -> ort.Infere
     if threads is not None:
         options.intra_op_num_threads = threads
     try:
-        session = ort.InferenceSession(path, options, providers=[provider], enable_fallback=0)
+        session = ort.InferenceSession(
+            path,
+            options,
+            providers=[provider],
+            provider_options=[{"enable_cuda_graph": "1"} if cuda_graphs else {}],
+            enable_fallback=0,
+        )
     except Exception as error:  # onnxruntime's errors have no common base
         raise BundleError(f"{path}: onnxruntime cannot load it: {error}") from error
     if session.get_providers()[0] != provider:

@@ -82,7 +82,14 @@ def _open_engine(bundle: Path, manifest: Manifest, entry: GraphEntry, settings: 
 
     Raises: BundleError.
     """
-    graph = OnnxEngine(bundle, entry, device=settings.device, threads=settings.threads)
+    graph = OnnxEngine(
+        bundle,
+        entry,
+        device=settings.device,
+        threads=settings.threads,
+        buckets=settings.buckets,
+        cuda_graphs=settings.cuda_graphs,
+    )
     if settings.runtime == "onnxruntime" or settings.device != "cpu":
         return graph
     if manifest.kernel is None:

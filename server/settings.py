@@ -14,8 +14,8 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 SHIPPED_BUNDLE = Path("bundles/sudoku")
 
 
-def _split_paths(value: object) -> object:
-    """Several paths in one text stand between commas; a flag that is repeated comes like that."""
+def _split(value: object) -> object:
+    """Several values in one text stand between commas; a flag that is repeated comes like that."""
     return value.split(",") if isinstance(value, str) else value
 
 
@@ -26,7 +26,7 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0: any free one")
-    bundles: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = Field(
+    bundles: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)] = Field(
         (SHIPPED_BUNDLE,), min_length=1, description="bundle directories, between commas"
     )
     device: Device = Field("cpu", description="where the step graphs run")
@@ -38,6 +38,12 @@ class Settings(BaseSettings):
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of compiled code; auto: bfloat16 where the CPU multiplies it"
+    )
+    buckets: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (), description="rows to which onnxruntime's steps are padded, between commas"
+    )
+    cuda_graphs: bool = Field(
+        False, description="record each bucket's step as a CUDA graph and play it back"
     )
     slots: int | None = Field(
         None, ge=1, description="rows of a supervision step, per puzzle size; unset: measured"
@@ -70,6 +76,8 @@ class Settings(BaseSettings):
         ):
             if value > limit:
                 raise ValueError(f"{name} {value} is above {limit_name} {limit}")
+        if self.cuda_graphs and (self.device != "cuda" or not self.buckets):
+            raise ValueError("cuda_graphs needs device cuda, and buckets")
         if self.runtime == "compiled" and self.device != "cpu":
             raise ValueError(f"runtime compiled is for the CPU, not for {self.device}")
         return self

@@ -63,7 +63,9 @@ class SchedulerMachine(RuleBasedStateMachine):
         if self.scheduler.waiting + len(needs) > QUEUE_LIMIT:
             self._refused(len(needs))
             return
-        waiting = [job for job in self.here if job not in {row[0] for row in self.carry}]
+        # Who has spent an attempt may be in line for the next one already.
+        in_slots = {job for job, _, age in self.carry if age < self.max_steps}
+        waiting = [job for job in self.here if job not in in_slots]
         request = Request(may_go_first=frozenset(job.request for job in waiting))
         for need in needs:
             question = Question(len(self.known), request, need, deadline_s)

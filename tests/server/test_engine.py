@@ -8,6 +8,7 @@ import onnxruntime as ort
 import pytest
 
 from export.manifest import BundleError, GraphEntry, Manifest
+from server.buffers import StepBuffers, bucket_of
 from server.engine import OnnxEngine, StepAnswers, StepInputs, check_tensors
 from server.scheduler import FRESH
 from tests.server.tiny_bundle import FOUR, HARD, four_solutions, with_empty
@@ -156,3 +157,40 @@ def test_a_file_that_is_no_graph_is_an_error(tmp_path: Path, entry: GraphEntry) 
     (tmp_path / entry.file).write_bytes(b"not a graph")
     with pytest.raises(BundleError, match="onnxruntime cannot load it"):
         OnnxEngine(tmp_path, entry)
+
+
+def test_padding_to_buckets_changes_no_answer(
+    bundle: Path, entry: GraphEntry, engine: OnnxEngine
+) -> None:
+    padded = OnnxEngine(bundle, entry, threads=1, buckets=(2, 4))
+    for empty, source in (
+        ([4, 5, 6], [FRESH, FRESH, FRESH]),
+        ([5, 6, 7, 8, 9], [1, 2, FRESH, FRESH, FRESH]),  # more than the largest bucket
+        ([9, 6], [4, 1]),
+        ([6], [1]),
+        ([3, 6, 3], [FRESH, 0, FRESH]),
+    ):
+        plain, other = take_step(engine, empty, source), take_step(padded, empty, source)
+        assert np.array_equal(plain.answer, other.answer)
+        assert np.array_equal(plain.q_halt, other.q_halt)
+
+
+def test_the_smallest_bucket_that_fits_is_taken() -> None:
+    assert [bucket_of(rows, (2, 4, 16)) for rows in (1, 2, 3, 16, 17)] == [2, 2, 4, 16, 17]
+    assert bucket_of(3, ()) == 3
+
+
+def test_steps_of_a_bucket_use_two_sets_of_addresses_in_turn(entry: GraphEntry) -> None:
+    buffers = StepBuffers(entry, "cpu")
+    bucket = buffers.bucket(4)
+    places = []
+    for _ in range(4):
+        assert buffers.bucket(4) is bucket
+        places.append(buffers.turn)
+        buffers.swap()
+    assert places == [0, 1, 0, 1]
+
+
+def test_cuda_graphs_without_cuda_are_an_error(bundle: Path, entry: GraphEntry) -> None:
+    with pytest.raises(BundleError, match="CUDA graphs are for cuda, not for cpu"):
+        OnnxEngine(bundle, entry, cuda_graphs=True)
