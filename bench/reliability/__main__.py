@@ -39,9 +39,17 @@ def api(bundle: Bundle = SHIPPED, quick: Quick = False, json: Json = False) -> N
 
 
 @app.command()
-def overload(bundle: Bundle = SHIPPED, quick: Quick = False, json: Json = False) -> None:
+def overload(
+    bundle: Bundle = SHIPPED,
+    data: Annotated[
+        Path | None, typer.Option(help="Puzzles, as `ponder evaluate` reads them [minimal 9x9].")
+    ] = None,
+    quick: Quick = False,
+    json: Json = False,
+) -> None:
     """Ten times the load that can be solved, for a minute (2 minutes in all)."""
-    _conclude("overload", lambda: try_overload(bundle, seconds=6 if quick else 60), json)
+    seconds = 6 if quick else 60
+    _conclude("overload", lambda: try_overload(bundle, seconds=seconds, data=data), json)
 
 
 @app.command()

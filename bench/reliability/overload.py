@@ -8,7 +8,7 @@ import uvloop
 from bench.reliability.claims import Claim, Findings, at_least, at_most, exactly
 from bench.reliability.http_client import Client, Tally, closed_loop, open_loop
 from bench.reliability.process import ServerProcess, served
-from bench.reliability.questions import bodies, minimal_nines
+from bench.reliability.questions import bodies, filed, minimal_nines
 
 OVERLOAD = 10.0
 CLIENTS_AT_PEAK = 128
@@ -16,9 +16,12 @@ REFUSED_MS = 50.0
 COMEBACK = 20  # clients that come back as they were told
 
 
-def try_overload(bundle: Path, *, seconds: float) -> Findings:
-    """Peak by a closed loop, then ten times that, then some come back after `Retry-After`."""
-    sent = bodies(minimal_nines(500))
+def try_overload(bundle: Path, *, seconds: float, data: Path | None = None) -> Findings:
+    """Peak by a closed loop, then ten times that, then some come back after `Retry-After`.
+
+    data: puzzles to send, as `ponder evaluate` reads them; minimal 9×9 ones if unset.
+    """
+    sent = bodies(minimal_nines(500) if data is None else filed(data, 500))
     with served(["--bundle", str(bundle), "--queue-limit", "256"]) as server:
         return uvloop.run(_overload(server, sent, seconds))
 

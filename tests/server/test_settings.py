@@ -48,6 +48,7 @@ def test_an_unknown_flag_ends_the_process_with_status_2(
         (["--slots", "0"], "slots: Input should be greater than or equal to 1"),
         (["--device", "tpu"], "device: Input should be 'cpu' or 'cuda'"),
         (["--batch-limit", "9", "--queue-limit", "8"], "batch_limit 9 is above queue_limit 8"),
+        (["--cuda-graphs", "true", "--device", "cuda"], "cuda_graphs needs device cuda, and buck"),
     ],
 )
 def test_settings_that_cannot_be_end_in_one_line_and_status_2(
