@@ -94,8 +94,8 @@ def _open_onnx(subject: Subject, place: Place, *, precision: GraphPrecision) -> 
 ENGINES = (
     EngineChoice("compiled bfloat16", "bfloat16", partial(_open_kernel, precision="bfloat16")),
     EngineChoice("compiled float32", "float32", partial(_open_kernel, precision="float32")),
-    EngineChoice("onnxruntime int8", "int8", partial(_open_onnx, precision="int8")),
     EngineChoice("onnxruntime float32", "float32", partial(_open_onnx, precision="float32")),
+    EngineChoice("onnxruntime int8", "int8", partial(_open_onnx, precision="int8")),
 )
 
 

@@ -1,92 +1,55 @@
 """`ponder bench http`: the running server and what one would use instead, under the same load."""
 
-import asyncio
-import json
 import tempfile
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import final
 
-import uvloop
-
-from bench.http_contenders import Contender, Running
-from bench.http_load import Closed, closed_loop, need_wrk, write_script
-from bench.reliability.http_client import Client, open_loop
+from bench.http_contenders import Contender, Served
+from bench.http_load import need_wrk
+from bench.http_trial import (
+    AT_RATE,
+    ONE_BY_ONE,
+    OPEN_SHARE,
+    SATURATED,
+    SINGLE_LOAD,
+    HttpOptions,
+    Load,
+    Outcome,
+    Trial,
+    single,
+    without_http,
+)
 from bench.report import Chart, Figure, Report, Row, Setting, this_machine
 from bench.rounds import interleaved
-from bench.solvers import InFlight, Setup, questions_of, solve_in_flight
-from puzzles.kind import Verdict
-from server.policy import Budget
+from bench.solvers import Setup
 from training.evaluation_data import EvaluationData
 
-SINGLE, BATCH = "/v1/solve", "/v1/solve/batch"
-OPEN_SHARE = 0.5  # of the saturated rate, in the open loop
-AT_ONCE = 32  # requests in flight while answers are checked
-IN_PROCESS = "in process, no HTTP"
-CHARTS = (
-    Chart(x="connections", y="goodput", series="contender", panel="puzzles"),
-    Chart(x="connections", y="p99", series="contender", panel="puzzles"),
-)
-
-
-@dataclass(frozen=True)
-class HttpOptions:
-    """budget: what a puzzle may cost where contenders are to do the same.
-
-    connections: of closed loops; batches: items of batch requests, from 16 connections.
-    """
-
-    budget: Budget
-    connections: tuple[int, ...]
-    batches: tuple[int, ...]
-    seconds: float
-    rounds: int
-    warmup_s: float = 1.0
-
-
-@dataclass(frozen=True)
-class Load:
-    """One kind of load. connections: None for an open loop."""
-
-    endpoint: str
-    connections: int | None
-    puzzles: int = 1  # in a request
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One load in one round; `puzzles_s` counts those in requests that were answered well."""
-
-    puzzles_s: float
-    bad: int
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
+PACKAGES = ("onnxruntime", "fastapi", "uvicorn", "litserve")
+CHARTS = (Chart(x="connections", y="goodput", series="contender", panel="puzzles"),)
 
 
 def bench_http(
-    setup: Setup,
+    setups: Mapping[str, Setup],
     sets: Sequence[EvaluationData],
     contenders: Sequence[Contender],
     options: HttpOptions,
-    settings: dict[str, Setting],
+    settings: Mapping[str, Setting],
     command: str,
     say: Callable[[str], None],
 ) -> Report:
-    """Every contender with every set of puzzles, in turns.
+    """Every contender with every set of puzzles, in turns; `say` is told what runs.
 
-    setup: what the server's own engine does without HTTP, on the same cores. Raises: BenchError.
+    setups: by engine; what they do without HTTP is the measure. Raises: BenchError, TrialError.
     """
     need_wrk()
     rows: list[Row] = []
     for data in sets:
-        rows += _measure(setup, data, contenders, options, say)
+        rows += _measure(setups, data, contenders, options, say)
     return Report(
         benchmark="http",
         command=command,
-        machine=this_machine(packages=("onnxruntime", "fastapi", "uvicorn", "litserve")),
+        machine=this_machine(packages=PACKAGES),
         settings={
             **settings,
             "seconds": options.seconds,
@@ -99,164 +62,79 @@ def bench_http(
 
 
 def _measure(
-    setup: Setup,
+    setups: Mapping[str, Setup],
     data: EvaluationData,
     contenders: Sequence[Contender],
     options: HttpOptions,
     say: Callable[[str], None],
 ) -> list[Row]:
+    """One set: a row per contender and load, after those of the engines alone."""
+    bare = {_bare(one.serves): one.serves for one in contenders}
     with tempfile.TemporaryDirectory() as directory:
-        trials = {one.name: Trial(one, data, options, Path(directory)) for one in contenders}
-        runs: dict[str, Callable[[], dict[Load, Measurement]]] = {
-            IN_PROCESS: lambda: in_process(setup, data, options)
+        runs: dict[str, Callable[[], Outcome]] = {
+            name: partial(without_http, setups[serves.runtime], data, serves.budget, options)
+            for name, serves in bare.items()
         }
-        runs |= {name: trial.run for name, trial in trials.items()}
+        trials = {_name(one): Trial(one, data, options, Path(directory)) for one in contenders}
         found = interleaved(
-            runs,
+            runs | {name: trial.run for name, trial in trials.items()},
             rounds=options.rounds,
             on_run=lambda name, round_: say(
                 f"{data.name}: {name}, round {round_} of {options.rounds}"
             ),
         )
-    rows = []
-    for name, rounds in found.items():
-        verified = trials[name].verified if name in trials else 1.0
-        for load in rounds[0]:
-            labels = {
+    base_of = {name: name for name in bare}
+    base_of |= {_name(one): _bare(one.serves) for one in contenders}
+    return [
+        Row(
+            labels={
                 "puzzles": data.name,
                 "contender": name,
-                "load": load.endpoint,
-                "connections": load.connections or 0,
-            }
-            figures = _figures([one[load] for one in rounds], verified)
-            rows.append(Row(labels=labels, figures=figures))
-    return rows
+                "load": load.name,
+                "connections": load.connections,
+            },
+            figures=figures_of(load, found[name], found[base]),
+        )
+        for name, base in base_of.items()
+        for load in found[name][0].loads
+    ]
 
 
-def _figures(rounds: Sequence[Measurement], verified: float) -> dict[str, Figure]:
-    return {
-        "rate": Figure.of((one.puzzles_s for one in rounds), "puzzles/s"),
-        "verified": Figure.of((verified,), "share"),
-        "goodput": Figure.of((verified * one.puzzles_s for one in rounds), "verified/s"),
-        "p50": Figure.of((one.p50_ms for one in rounds), "ms"),
-        "p95": Figure.of((one.p95_ms for one in rounds), "ms"),
-        "p99": Figure.of((one.p99_ms for one in rounds), "ms"),
-        "failed": Figure.of((float(one.bad) for one in rounds), "requests"),
+def _name(contender: Contender) -> str:
+    return f"{contender.name} ({contender.serves.runtime})"
+
+
+def _bare(serves: Served) -> str:
+    budget = serves.budget
+    return f"no HTTP, {budget.max_steps} x {budget.attempts} ({serves.runtime})"
+
+
+def figures_of(load: Load, rounds: Sequence[Outcome], bare: Sequence[Outcome]) -> dict[str, Figure]:
+    """What a load brought; beside what the same engine did without HTTP in the same round."""
+    seen = [one.loads[load] for one in rounds]
+    rates = [load.puzzles * one.per_second for one in seen]
+    verified = [one.verified for one in rounds]
+    figures = {
+        "rate": Figure.of(rates, "puzzles/s"),
+        "verified": Figure.of(verified, "share"),
+        "p50": Figure.of((one.p50_ms for one in seen), "ms"),
+        "p95": Figure.of((one.p95_ms for one in seen), "ms"),
+        "p99": Figure.of((one.p99_ms for one in seen), "ms"),
     }
-
-
-@final
-class Trial:
-    """One contender and one set of puzzles; each `run` starts it anew."""
-
-    def __init__(
-        self, contender: Contender, data: EvaluationData, options: HttpOptions, directory: Path
-    ) -> None:
-        self._contender = contender
-        self._data = data
-        self._options = options
-        self._directory = directory
-        self._bodies = request_bodies(data)
-        self.verified = 0.0  # share of the puzzles, by the rules; after the first run
-
-    def run(self) -> dict[Load, Measurement]:
-        """Start it, check its answers, put load on it, stop it. Raises: BenchError."""
-        options, found = self._options, {}
-        with self._contender.running() as server:
-            self.verified = uvloop.run(_verified(server, self._data, self._bodies))
-            self._closed(server, Load("single", 16), options.warmup_s)
-            for connections in options.connections:
-                load = Load("single", connections)
-                found[load] = self._closed(server, load, options.seconds)
-            saturated = max(one.puzzles_s for one in found.values())
-            rate = OPEN_SHARE * saturated
-            found[Load("open loop", None)] = uvloop.run(
-                _open(server, self._bodies, rate, options.seconds)
-            )
-            if self._contender.takes_batches:
-                for size in options.batches:
-                    load = Load(f"batch of {size}", 16, size)
-                    found[load] = self._closed(server, load, options.seconds)
-        return found
-
-    def _closed(self, server: Running, load: Load, seconds: float) -> Measurement:
-        single = load.puzzles == 1
-        bodies = self._bodies if single else batches_of(self._bodies, load.puzzles)
-        script = self._directory / f"{load.puzzles}.lua"
-        write_script(script, SINGLE if single else BATCH, bodies)
-        done = closed_loop(server.url, script, connections=load.connections or 1, seconds=seconds)
-        return _of_closed(done, load.puzzles)
-
-
-def _of_closed(done: Closed, puzzles: int) -> Measurement:
-    return Measurement(puzzles * done.per_second, done.bad, done.p50_ms, done.p95_ms, done.p99_ms)
-
-
-def request_bodies(data: EvaluationData) -> list[bytes]:
-    """A request for every puzzle."""
-    return [
-        json.dumps({"kind": data.kind.spec.kind, "grid": data.kind.format(question)}).encode()
-        for question in questions_of(data)
-    ]
-
-
-def batches_of(bodies: Sequence[bytes], size: int) -> list[bytes]:
-    """Batch requests of so many puzzles, each puzzle in as many as any other."""
-    repeated = [bodies[i % len(bodies)] for i in range(max(size, len(bodies) // size * size))]
-    return [
-        b'{"items": [' + b", ".join(repeated[first : first + size]) + b"]}"
-        for first in range(0, len(repeated), size)
-    ]
-
-
-async def _verified(server: Running, data: EvaluationData, bodies: Sequence[bytes]) -> float:
-    """Share of the puzzles whose answer the rules accept; every puzzle is asked once."""
-    client, room = Client(server), asyncio.Semaphore(AT_ONCE)
-
-    async def one(body: bytes) -> object:
-        async with room:
-            answer = await client.post(SINGLE, body)
-        return answer.json["solution"] if answer.status == 200 else None
-
-    found = await asyncio.gather(*(one(body) for body in bodies))
-    client.close()
-    right = [
-        isinstance(solution, list)
-        and data.kind.verify(question, data.kind.parse(solution)) is Verdict.solved
-        for question, solution in zip(questions_of(data), found, strict=True)
-    ]
-    return sum(right) / len(right)
-
-
-async def _open(
-    server: Running, bodies: Sequence[bytes], per_second: float, seconds: float
-) -> Measurement:
-    client = Client(server)
-    tally = await open_loop(client, bodies, per_second=per_second, seconds=seconds)
-    client.close()
-    answered = tally.of(200)
-    return Measurement(
-        len(answered) / seconds,
-        len(tally.answers) - len(answered),
-        *(tally.latency_ms(percentile) for percentile in (50, 95, 99)),
-    )
-
-
-def in_process(setup: Setup, data: EvaluationData, options: HttpOptions) -> dict[Load, Measurement]:
-    """The server's scheduler and engine: one puzzle after the other, and all at once."""
-    seconds = []
-    for question in questions_of(data):
-        alone = InFlight(setup, options.budget, queue_limit=1)
-        began_s = time.perf_counter()
-        alone.submit(question)
-        while not alone.idle:
-            alone.advance()
-        seconds.append(time.perf_counter() - began_s)
-    times = sorted(1000 * one for one in seconds)
-    at = [times[min(len(times) - 1, int(share * len(times)))] for share in (0.5, 0.95, 0.99)]
-    tally = solve_in_flight(setup, data, options.budget)
-    rate = tally.puzzles / tally.seconds
-    return {
-        Load("one by one", 1): Measurement(len(seconds) / sum(seconds), 0, *at),
-        Load("all at once", len(data)): Measurement(rate, 0, *[1000 * tally.seconds] * 3),
-    }
+    if load.name == SINGLE_LOAD:
+        goodput = (share * rate for share, rate in zip(verified, rates, strict=True))
+        figures["goodput"] = Figure.of(goodput, "verified/s")
+    if load == single(1):
+        alone = [one.loads[ONE_BY_ONE].p50_ms for one in bare]
+        slower = (one.p50_ms / base for one, base in zip(seen, alone, strict=True))
+        figures["p50 of alone"] = Figure.of(slower, "share")
+    elif load == AT_RATE:
+        figures["p99 / p50"] = Figure.of((one.p99_ms / one.p50_ms for one in seen), "times")
+    elif load != ONE_BY_ONE:
+        most = [one.loads[SATURATED].per_second for one in bare]
+        shares = (rate / base for rate, base in zip(rates, most, strict=True))
+        figures["of slots full"] = Figure.of(shares, "share")
+    for status in sorted({status for one in seen for status in one.statuses} - {200}):
+        counts = (float(one.statuses.get(status, 0)) for one in seen)
+        figures[f"status {status}"] = Figure.of(counts, "answers")
+    return figures

@@ -1,4 +1,4 @@
-"""Servers that `bench http` compares, each started as a process of its own on 127.0.0.1."""
+"""The servers that `bench http` compares, each started as a process of its own on 127.0.0.1."""
 
 import os
 import signal
@@ -11,21 +11,18 @@ import urllib.error
 import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import final
+from typing import Literal, final
 
-from bench.engines import Place
 from bench.reliability.process import served
 from bench.report import BenchError
+from server.policy import Budget
 
-START_S = 120.0
-PEER_NAMES = {
-    "litserve-fixed": "LitServe, 16 steps",
-    "litserve-halted": "LitServe, until all halted",
-    "fastapi": "FastAPI route",
-}
+START_S, END_S = 120.0, 10.0
+Peer = Literal["litserve-fixed", "litserve-halted", "fastapi"]
 
 
 @dataclass(frozen=True)
@@ -42,10 +39,23 @@ class Running:
 
 
 @dataclass(frozen=True)
+class Served:
+    """What a contender serves. runtime: an engine's name (`bench.engines`)."""
+
+    bundle: Path
+    puzzle: str
+    runtime: str
+    threads: int
+    slots: int
+    budget: Budget
+
+
+@dataclass(frozen=True)
 class Contender(ABC):
-    """A server that can be started; takes_batches: whether it has the batch endpoint."""
+    """A server that can be started; takes_batches: whether its batch endpoint is measured."""
 
     name: str
+    serves: Served
     takes_batches: bool
 
     @abstractmethod
@@ -56,27 +66,42 @@ class Contender(ABC):
 @final
 @dataclass(frozen=True)
 class Ponder(Contender):
-    """This project's server, with these flags."""
-
-    flags: tuple[str, ...]
+    """This project's server."""
 
     @contextmanager
     def running(self) -> Iterator[Running]:
-        with served(self.flags) as process:
+        serves = self.serves
+        runtime, precision = serves.runtime.split()
+        flags = {
+            "bundle": serves.bundle,
+            "runtime": runtime,
+            "precision": precision,  # which onnxruntime does not ask for
+            "threads": serves.threads,
+            "slots": serves.slots,
+            "max-steps": serves.budget.max_steps,
+            "attempts": serves.budget.attempts,
+        }
+        with served([f"--{name}={value}" for name, value in flags.items()]) as process:
             yield Running(process.host, process.port)
 
 
 @final
 @dataclass(frozen=True)
 class OtherServer(Contender):
-    """One of `bench.http_peers`, with these arguments."""
+    """One of `bench.peers`; it makes one attempt."""
 
-    arguments: tuple[str, ...]
+    peer: Peer
 
     @contextmanager
     def running(self) -> Iterator[Running]:
-        at = Running("127.0.0.1", _free_port())
-        command = [sys.executable, "-m", "bench.http_peers", *self.arguments, f"--port={at.port}"]
+        serves, at = self.serves, Running("127.0.0.1", _free_port())
+        command = [
+            *(sys.executable, "-m", "bench.peers", self.peer),
+            *("--bundle", str(serves.bundle), "--puzzle", serves.puzzle),
+            *("--runtime", serves.runtime, "--threads", str(serves.threads)),
+            *("--slots", str(serves.slots), "--max-steps", str(serves.budget.max_steps)),
+            *("--port", str(at.port)),
+        ]
         with tempfile.TemporaryFile("w+") as log:
             # In a session of its own: LitServe has processes below it, which must end with it.
             process = subprocess.Popen(  # noqa: S603 (our own interpreter and flags)
@@ -86,30 +111,40 @@ class OtherServer(Contender):
                 _await_health(process, at, log.fileno())
                 yield at
             finally:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                _end(process)
 
 
-def all_contenders(
-    bundle: Path, puzzle: str, max_steps: int, place: Place, slots: int, peer_runtime: str
-) -> list[Contender]:
-    """The server at a budget of one attempt, at its default, in onnxruntime; then its peers.
+def all_contenders(ours: Served, theirs: Served, whole: Budget) -> list[Contender]:
+    """The server as it is and with its `whole` budget, and beside its peers on their engine.
 
-    peer_runtime: an engine's name (`bench.engines`). With the default budget it spends more steps
-    on what one attempt does not solve: more answers, fewer a second.
+    ours, theirs: with the same budget of one attempt. Raises: BenchError without LitServe.
     """
-    common = (f"--bundle={bundle}", f"--threads={place.threads}", f"--slots={slots}")
-    once = (*common, f"--max-steps={max_steps}", "--attempts=1")
-    peers = (*common, f"--puzzle={puzzle}", f"--runtime={peer_runtime}", f"--max-steps={max_steps}")
+    if find_spec("litserve") is None:
+        raise BenchError("bench http needs LitServe: pip install -e '.[bench]'")
+    steps = f"{theirs.budget.max_steps} steps"
+    same_engine = [] if ours.runtime == theirs.runtime else [Ponder("ponder", theirs, False)]
     return [
-        Ponder("ponder", takes_batches=True, flags=once),
-        Ponder("ponder, whole budget", takes_batches=True, flags=common),
-        Ponder("ponder, onnxruntime", takes_batches=True, flags=(*once, "--runtime=onnxruntime")),
-        *(
-            OtherServer(name, takes_batches=False, arguments=(peer, *peers))
-            for peer, name in PEER_NAMES.items()
+        Ponder("ponder", ours, takes_batches=True),
+        Ponder(
+            f"ponder, {whole.max_steps} x {whole.attempts}",
+            replace(ours, budget=whole),
+            takes_batches=False,
         ),
+        *same_engine,
+        OtherServer(f"LitServe, {steps}", theirs, False, "litserve-fixed"),
+        OtherServer("LitServe, until all halted", theirs, False, "litserve-halted"),
+        OtherServer("FastAPI, one by one", theirs, False, "fastapi"),
     ]
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End it and what it started; the next contender must find the cores free."""
+    until_s = time.monotonic() + END_S
+    with suppress(ProcessLookupError):  # once there is none left
+        os.killpg(process.pid, signal.SIGKILL)
+        while process.wait() and time.monotonic() < until_s:
+            os.killpg(process.pid, 0)
+            time.sleep(0.02)
 
 
 def _free_port() -> int:

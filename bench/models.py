@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from bench.engines import Subject, UnavailableError
+from export.errors import ExportError
 from export.lattice_weights import lattice_weights
 from export.manifest import (
     GraphEntry,
@@ -119,11 +120,14 @@ def write_random_bundle(
     return Measured(Subject(directory, manifest, entry, _reduced(directory, entry)), config)
 
 
-def _reduced(directory: Path, entry: GraphEntry) -> GraphEntry:
-    """The same graph in int8, beside it."""
+def _reduced(directory: Path, entry: GraphEntry) -> GraphEntry | None:
+    """The same graph in int8, beside it; None for one whose weights are too few to matter."""
     path = directory / f"int8-{entry.file}"
     shutil.copyfile(directory / entry.file, path)
-    reduce_precision(path, "int8")
+    try:
+        reduce_precision(path, "int8")
+    except ExportError:
+        return None
     changes = {"file": path.name, "sha256": file_sha256(path), "precision": "int8"}
     return entry.model_copy(update=changes)
 

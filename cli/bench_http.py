@@ -25,14 +25,17 @@ def http(
     ] = "1,4,16,64,256",
     batches: Annotated[
         str, typer.Option(help="Puzzles in a batch request, between commas.")
-    ] = "16,256",
+    ] = "1,4,16,64,256",
     slots: Annotated[
-        int, typer.Option(min=1, help="Rows of a batch, of every contender that has any.")
-    ] = 64,
+        int | None, typer.Option(min=1, help="Rows of a batch [as the server measures].")
+    ] = None,
+    runtime: Annotated[
+        str | None, typer.Option(help="As `bench step` names them [the server's choice].")
+    ] = None,
     peer_runtime: Annotated[
-        str, typer.Option(help="Of the peers, as `bench step` names them.")
+        str, typer.Option(help="Of the peers, and of the server beside them.")
     ] = "onnxruntime float32",
-    seconds: Annotated[float, typer.Option(min=1, help="Of one load.")] = 5.0,
+    seconds: Annotated[int, typer.Option(min=1, help="Of one load.")] = 3,
     threads: Threads = None,
     rounds: Rounds = 3,
     quick: Quick = False,
@@ -42,12 +45,13 @@ def http(
 ) -> None:
     """The server over HTTP, beside LitServe and a plain FastAPI route with the same graph."""
     from bench.engines import Place, Subject, open_engine
-    from bench.http import HttpOptions, bench_http
-    from bench.http_contenders import all_contenders
+    from bench.http import bench_http
+    from bench.http_contenders import Served, all_contenders
+    from bench.http_trial import HttpOptions
     from bench.puzzle_sets import puzzle_sets
     from bench.reliability.process import TrialError
     from bench.report import BenchError
-    from bench.solvers import setups_for
+    from bench.solvers import Setup, setups_for
     from bench.texts import parse_numbers
     from export.manifest import BundleError
     from kernel.lattice import usable_cores
@@ -58,32 +62,33 @@ def http(
 
     known = (BenchError, BundleError, DatasetError, GeneratorError, TrialError)
     with said_clearly(*known), progress() as (bar, say):
-        place = Place("cpu", threads or usable_cores())
-        where = find_bundle(bundle)
+        defaults, place = Settings(), Place("cpu", threads or usable_cores())
         options = HttpOptions(
-            budget=Budget(Settings().max_steps, attempts=1),
-            connections=(4,) if quick else parse_numbers(connections),
+            connections=(1, 4) if quick else parse_numbers(connections),
             batches=(4,) if quick else parse_numbers(batches),
             seconds=1 if quick else seconds,
             rounds=1 if quick else rounds,
         )
         sets = puzzle_sets(data or (), puzzle, 8 if quick else puzzle_limit, bar)
-        subject = Subject.open(where, puzzle)
-        runtime, engine = open_engine(subject, place)
+        subject = Subject.open(find_bundle(bundle), puzzle)
+        setups: dict[str, Setup] = {}
+
+        def served(wanted: str | None) -> Served:
+            """Opens the engine, which then measures what it does without HTTP."""
+            name, engine = open_engine(subject, place, wanted)
+            [setups[name]] = setups_for(subject, engine, place, (slots,) if slots else ())
+            once = Budget(defaults.max_steps, attempts=1)
+            return Served(subject.bundle, puzzle, name, place.threads, setups[name].slots, once)
+
+        ours, theirs = served(runtime), served(peer_runtime)
+        whole = Budget(defaults.max_steps, defaults.attempts)
+        about: dict[str, str | int | float | bool | None] = {
+            "bundle": subject.manifest.name,
+            "threads": place.threads,
+            "puzzles": len(sets[0]),
+            **{f"slots of {name}": one.slots for name, one in setups.items()},
+        }
         report = bench_http(
-            setups_for(subject, engine, place, (slots,))[0],
-            sets,
-            all_contenders(where, puzzle, options.budget.max_steps, place, slots, peer_runtime),
-            options,
-            {
-                "bundle": subject.manifest.name,
-                "runtime": runtime,
-                "peers' runtime": peer_runtime,
-                "threads": place.threads,
-                "slots": slots,
-                "puzzles": len(sets[0]),
-            },
-            command_line(),
-            say,
+            setups, sets, all_contenders(ours, theirs, whole), options, about, command_line(), say
         )
     hand_over(report, json=json, out=out, plot=plot)

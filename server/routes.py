@@ -52,14 +52,15 @@ class ResultStream(StreamingResponse):
             self._arrivals.cancel()
 
 
-def get_solver(request: Request) -> Solver:
+# `async`, all of them: for a plain function FastAPI goes to its thread pool.
+async def get_solver(request: Request) -> Solver:
     """The application's solver."""
     solver = request.app.state.solver
     assert isinstance(solver, Solver)
     return solver
 
 
-def get_batch_limit(request: Request) -> int:
+async def get_batch_limit(request: Request) -> int:
     """How many items a batch may have."""
     return int(request.app.state.batch_limit)
 
@@ -68,7 +69,7 @@ AppSolver = Annotated[Solver, Depends(get_solver)]
 BatchLimit = Annotated[int, Depends(get_batch_limit)]
 
 
-def require_json(request: Request) -> None:
+async def require_json(request: Request) -> None:
     """Raises: NotJsonError where the content type says that the body is something else."""
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media != "application/json" and not media.endswith("+json"):

@@ -57,8 +57,8 @@ ALLOWED = {
     "cli": allow(" ".join(PACKAGES), "rich torch typer yaml"),
     "bench": allow(
         "bench export kernel model puzzles server training",
-        "fastapi hypothesis matplotlib numpy onnx onnxruntime pydantic pytest rich schemathesis "
-        "torch typer uvloop",
+        "fastapi hypothesis litserve matplotlib numpy onnx onnxruntime pydantic pytest rich "
+        "schemathesis torch typer uvicorn uvloop",
     ),
 }
 

@@ -1,18 +1,17 @@
 """What one would serve the same network with instead: LitServe, and a plain FastAPI route.
 
-`python -m bench.http_peers NAME …` runs one of them until it is killed. Both are written as their
-documentation suggests, answer as the server does, and take the same engine and puzzle rules.
+Both are written as their documentation suggests, answer as the server does, and take the same
+engine and puzzle rules.
 """
 
-import argparse
 import queue
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
 import litserve
 import numpy as np
-import uvicorn
 from fastapi import FastAPI
 
 from bench.engines import Place, Subject, open_engine
@@ -22,11 +21,22 @@ from puzzles.kind import Grid, Verdict
 from puzzles.registry import by_name
 from server.schemas import read_grid
 
-LITSERVE_FIXED, LITSERVE_HALTED, FASTAPI = "litserve-fixed", "litserve-halted", "fastapi"
-PEERS = (LITSERVE_FIXED, LITSERVE_HALTED, FASTAPI)
 PATH = "/v1/solve"
-# LitServe waits so long for a batch to fill; a tenth of a batch's time, so that it costs little.
+# LitServe waits so long for a batch to fill: little beside the steps of a batch.
 BATCH_TIMEOUT_S = 0.01
+
+
+@dataclass(frozen=True)
+class Given:
+    """What to serve. stops_early: whether a batch ends when every row has halted."""
+
+    bundle: Path
+    puzzle: str
+    runtime: str
+    threads: int
+    slots: int
+    max_steps: int
+    stops_early: bool
 
 
 def open_setup(bundle: Path, puzzle: str, runtime: str, threads: int, slots: int) -> Setup:
@@ -68,14 +78,12 @@ def answer_of(answered: Answered) -> dict[str, Any]:
 class SolveApi(litserve.LitAPI):  # type: ignore[misc]  # litserve has no types
     """Decode → batch → predict → unbatch → encode, as LitServe has it."""
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        super().__init__(
-            max_batch_size=arguments.slots, batch_timeout=BATCH_TIMEOUT_S, api_path=PATH
-        )
-        self._arguments = arguments
+    def __init__(self, given: Given) -> None:
+        super().__init__(max_batch_size=given.slots, batch_timeout=BATCH_TIMEOUT_S, api_path=PATH)
+        self._given = given
 
     def setup(self, device: str) -> None:  # noqa: ARG002 (LitServe's)
-        given = self._arguments
+        given = self._given
         self._setup = open_setup(
             given.bundle, given.puzzle, given.runtime, given.threads, given.slots
         )
@@ -90,8 +98,8 @@ class SolveApi(litserve.LitAPI):  # type: ignore[misc]  # litserve has no types
         return solve_batch(
             self._setup,
             questions,
-            self._arguments.max_steps,
-            stops_early=self._arguments.name == LITSERVE_HALTED,
+            self._given.max_steps,
+            stops_early=self._given.stops_early,
         )
 
     def unbatch(self, output: list[Answered]) -> list[Answered]:
@@ -101,14 +109,14 @@ class SolveApi(litserve.LitAPI):  # type: ignore[misc]  # litserve has no types
         return answer_of(output)
 
 
-def create_plain_app(arguments: argparse.Namespace) -> FastAPI:
+def create_plain_app(given: Given) -> FastAPI:
     """A route in FastAPI's thread pool that solves one puzzle at a time.
 
     An engine of one thread per core: the carry of a solve belongs to its engine.
     """
     free: queue.Queue[Setup] = queue.Queue()
-    for _ in range(arguments.threads):
-        free.put(open_setup(arguments.bundle, arguments.puzzle, arguments.runtime, 1, 1))
+    for _ in range(given.threads):
+        free.put(open_setup(given.bundle, given.puzzle, given.runtime, 1, 1))
     app = FastAPI()
 
     @app.post(PATH)
@@ -116,7 +124,7 @@ def create_plain_app(arguments: argparse.Namespace) -> FastAPI:
         setup = free.get()
         try:
             question = question_of(setup, request)
-            [answered] = solve_batch(setup, [question], arguments.max_steps, stops_early=True)
+            [answered] = solve_batch(setup, [question], given.max_steps, stops_early=True)
         finally:
             free.put(setup)
         return answer_of(answered)
@@ -126,25 +134,3 @@ def create_plain_app(arguments: argparse.Namespace) -> FastAPI:
         return "ok"
 
     return app
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve one peer."""
-    parser = argparse.ArgumentParser(prog="python -m bench.http_peers")
-    parser.add_argument("name", choices=PEERS)
-    parser.add_argument("--bundle", type=Path, required=True)
-    parser.add_argument("--puzzle", required=True)
-    parser.add_argument("--runtime", required=True)
-    parser.add_argument("--port", type=int, required=True)
-    for name in ("--threads", "--slots", "--max-steps"):
-        parser.add_argument(name, type=int, required=True)
-    given = parser.parse_args(arguments)
-    if given.name == FASTAPI:
-        uvicorn.run(create_plain_app(given), host="127.0.0.1", port=given.port, log_level="error")
-        return
-    server = litserve.LitServer(SolveApi(given), accelerator="cpu", timeout=120)
-    server.run(host="127.0.0.1", port=given.port, log_level="error", generate_client_file=False)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,1 @@
+"""What `bench http` measures the server beside: one process each."""
