@@ -136,4 +136,5 @@ def _draw(ax: Axes, chart: Chart, rows: Sequence[Row]) -> None:
     ax.set_xlabel(chart.x)
     ax.set_ylabel(_unit(rows[0].figures[chart.y].unit))
     ax.grid(alpha=0.3)
-    ax.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)
+    # Under each other: names are long, and side by side they would push the axes together.
+    ax.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=1)
