@@ -1,9 +1,7 @@
 """A lattice model's weights as the compiled kernel reads them."""
 
-import numpy as np
-
 from kernel.layout import FloatArray
-from kernel.weights import BLOCK_ARRAYS, LatticeWeights
+from kernel.weights import LatticeWeights
 from model.trm import TinyRecursiveModel
 
 
@@ -18,17 +16,9 @@ def lattice_weights(trm: TinyRecursiveModel) -> LatticeWeights:
         name: tensor.detach().cpu().float().numpy().copy()
         for name, tensor in trm.state_dict().items()
     }
-    starts = [arrays[name] for name in ("y_start", "z_start", "y_noise", "z_noise")]
-    return LatticeWeights(
-        blocks=tuple(
-            tuple(arrays[f"body.blocks.{block}.{name}.weight"] for name in BLOCK_ARRAYS)
-            for block in range(trm.config.blocks)
-        ),
-        roles=arrays["body.roles"],
-        starts=np.stack(starts),
-        answer=arrays["body.answer.weight"].reshape(-1),
-        halt=arrays["halt.weight"].reshape(-1),
-        halt_bias=arrays["halt_bias"],
-        latent_recursions=trm.config.latent_recursions,
-        deep_recursions=trm.config.deep_recursions,
+    config = trm.config
+    return LatticeWeights.of_state(
+        arrays,
+        latent_recursions=config.latent_recursions,
+        deep_recursions=config.deep_recursions,
     )

@@ -5,7 +5,7 @@ loops that Python runs are unrolled, those of `Code.loop` are loops of the compi
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, final
 
@@ -105,6 +105,32 @@ class Code:
         builder.branch(head)
         builder.position_at_end(done)
 
+    def sum_loop(
+        self,
+        count: int,
+        step: int,
+        totals: Sequence[Value],
+        more: Callable[[Value, Sequence[Value]], Sequence[Value]],
+    ) -> Sequence[Value]:
+        """`more(index, totals)` for indices 0, step … below `count`; totals stay in registers."""
+        builder = self.builder
+        before = builder.block
+        body, done = (builder.append_basic_block(name) for name in ("sum", "summed"))
+        builder.branch(body)
+        builder.position_at_end(body)
+        index = builder.phi(I64)
+        index.add_incoming(I64(0), before)
+        kept = [builder.phi(total.type) for total in totals]
+        found = more(index, kept)
+        following = builder.add(index, I64(step))
+        index.add_incoming(following, builder.block)
+        for phi, total, further in zip(kept, totals, found, strict=True):
+            phi.add_incoming(total, before)
+            phi.add_incoming(further, builder.block)
+        builder.cbranch(builder.icmp_signed("<", following, I64(count)), body, done)
+        builder.position_at_end(done)
+        return found
+
     # Vectors of float32
 
     def constant(self, value: float) -> Value:
@@ -155,7 +181,11 @@ class Code:
         return self.builder.call(function, [F32(0.0), vector], fastmath=FREE)
 
     def swish(self, x: Value) -> Value:
-        """x · sigmoid(x) = x / (1 + 2^(−x·log₂e)), 2^t by its whole part and a polynomial."""
+        """x · sigmoid(x)."""
+        return self.divide(x, self.one_and_exponential(x))
+
+    def one_and_exponential(self, x: Value) -> Value:
+        """1 + e^(−x), which is 1 / sigmoid(x): 2^t by t's whole part and a polynomial."""
         bound = self.constant(EXPONENT_BIAS - 1.0)
         t = self.multiply(x, self.constant(-math.log2(math.e)))
         t = self.call("llvm.minnum", [t, bound])
@@ -173,7 +203,7 @@ class Code:
 
         exponent = self.builder.add(self.builder.fptosi(whole, integers), lanes(EXPONENT_BIAS))
         scale = self.builder.bitcast(self.builder.shl(exponent, lanes(EXPONENT_BITS)), self.vector)
-        return self.divide(x, self.multiply_add(power, scale, self.constant(1.0)))
+        return self.multiply_add(power, scale, self.constant(1.0))
 
     # Factors of matrix products: float32, or bfloat16 in pairs
 
@@ -183,6 +213,33 @@ class Code:
             narrow = ir.VectorType(BFloatType(), self.isa.lanes)
             vector = self.builder.fptrunc(vector, narrow)
         self.store(vector, address)
+
+    def load_factors(self, address: Value) -> Value:
+        """What `store_factors` stored, as float32."""
+        if not self._bfloat16:
+            return self.load(self.vector, address)
+        narrow = ir.VectorType(BFloatType(), self.isa.lanes)
+        return self.builder.fpext(self.load(narrow, address), self.vector)
+
+    @property
+    def rows_in_factor(self) -> int:
+        """How many rows a sum over rows takes at once."""
+        return 2 if self._bfloat16 else 1
+
+    def store_rows(self, rows: Sequence[Value], address: Value) -> None:
+        """Store one vector of each of `rows_in_factor` rows for a sum over rows.
+
+        rows: float32; a missing second one counts as zeros.
+        """
+        if not self._bfloat16:
+            self.store(rows[0], address)
+            return
+        narrow = ir.VectorType(BFloatType(), self.isa.lanes)
+        first, last = rows[0], rows[1] if len(rows) > 1 else self.constant(0.0)
+        order = [lane + half for lane in range(self.isa.lanes) for half in (0, self.isa.lanes)]
+        mask = ir.Constant(ir.VectorType(I32, len(order)), [I32(place) for place in order])
+        pair = (self.builder.fptrunc(row, narrow) for row in (first, last))
+        self.store(self.builder.shuffle_vector(*pair, mask), address)
 
     def factor(self, address: Value) -> Value:
         """One float32 factor, or one bfloat16 pair, in every lane."""

@@ -1,4 +1,4 @@
-"""The code of a step, compiled in memory for the CPU that it runs on."""
+"""Code of a network, compiled in memory for the CPU that it runs on."""
 
 import ctypes
 import functools
@@ -8,20 +8,21 @@ import llvmlite.binding as llvm
 
 from kernel.isa import Isa
 from kernel.layout import Network
-from kernel.step_code import HELP, SHARE, STEP, StepCode
+from kernel.network_code import HELP, RUN, SHARE, NetworkCode
+from kernel.step_code import StepCode
+from kernel.train_code import TrainCode
 
 SPEED_LEVEL = 2  # LLVM's -O2; a third level gained nothing here
 
 
 @final
-class CompiledStep:
-    """Machine code of one network's step, for puzzles of all sizes and any number of threads."""
+class Compiled:
+    """Machine code of one network, for puzzles of all sizes and any number of threads."""
 
-    def __init__(self, network: Network, isa: Isa) -> None:
-        """Compile; about a second. Raises: UnsupportedError."""
-        code = StepCode(network, isa)
-        self.network = network
-        self.isa = isa
+    def __init__(self, code: NetworkCode) -> None:
+        """Compile; a second or two."""
+        self.network = code.network
+        self.isa = code.isa
         self.layout = code.layout
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
@@ -41,12 +42,12 @@ class CompiledStep:
         # Functions of ctypes let go of the interpreter's lock while they run.
         one = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         several = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
-        self._run = one(self._engine.get_function_address(STEP))
+        self._run = one(self._engine.get_function_address(RUN))
         self._help = one(self._engine.get_function_address(HELP))
         self._share = several(self._engine.get_function_address(SHARE))
 
     def run(self, job: int) -> None:
-        """Take rows of the job with its table at this address and step them, until none is left."""
+        """Take rows of the job with its table at this address, until none is left."""
         self._run(job)
 
     def help(self, job: int) -> None:
@@ -62,6 +63,12 @@ class CompiledStep:
 
 
 @functools.cache
-def compiled_step(network: Network, isa: Isa) -> CompiledStep:
-    """The code for a network on a CPU, compiled once in a process. Raises: UnsupportedError."""
-    return CompiledStep(network, isa)
+def compiled_step(network: Network, isa: Isa) -> Compiled:
+    """Supervision steps, compiled once in a process. Raises: UnsupportedError."""
+    return Compiled(StepCode(network, isa))
+
+
+@functools.cache
+def compiled_training(network: Network, isa: Isa) -> Compiled:
+    """Supervision steps with gradients, compiled once in a process. Raises: UnsupportedError."""
+    return Compiled(TrainCode(network, isa))

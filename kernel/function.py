@@ -31,6 +31,10 @@ class Body:
         """What the table has there, a number."""
         return self.builder.load(self.code.at(self.job, field, 8), typ=I64)
 
+    def point(self, field: Field, address: Value) -> None:
+        """Put an address into the table."""
+        self.builder.store(address, self.code.at(self.job, field, 8))
+
     def groups(self) -> Value:
         """How many groups there are: as many of each kind as cells."""
         return self.builder.mul(self.size(Field.cells), I64(GROUPS_OF_A_PAIR))

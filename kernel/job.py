@@ -49,3 +49,44 @@ class Field(IntEnum):
     group_factors = auto()  # (G, D) factors: scaled sums
     mixed = auto()  # (G, 2 W) float32: projected groups
     inner = auto()  # (a few pairs, W) factors
+    # Training: what a step is given and gives besides.
+    labels = auto()  # (B, S) int32
+    losses = auto()  # (B, LOSS_VALUES) float32
+    row_loss = auto()  # C function: a row's loss and its gradient
+    chunk_rows = auto()  # rows whose gradients are summed together
+    gradients = auto()  # (chunks, floats) float32
+    gradient_bytes = auto()  # of a chunk
+    back_blocks = auto()  # packed transposed weights
+    # Training, one thread's own: what a row's refinements keep for their gradients.
+    tape = auto()  # slots of the fields below from `factors` on, one per refinement
+    tape_slot = auto()  # bytes of a slot, and where in it begin …
+    at_factors = auto()
+    at_group_factors = auto()
+    at_mixed = auto()
+    at_whole = auto()
+    at_norms = auto()
+    at_out = auto()
+    whole = auto()  # (P, 2 W) float32: summed projections, before SwiGLU
+    norms = auto()  # (P,) float32: what h + output projection was scaled by
+    out = auto()  # (P, D) float32: a refinement's output
+    logits = auto()  # (P,) float32
+    # Training, one thread's own: gradients of …
+    d_logits = auto()  # (P,) float32
+    d_q = auto()  # (1,) float32
+    d_out = auto()  # (P, D) float32: a refinement's output, then its input
+    d_question = auto()  # (P, D) float32
+    d_wide = auto()  # (a few pairs, D) float32: what is normed
+    d_wide_rows = auto()  # the same for sums over rows
+    d_factors = auto()  # the same as factors
+    d_mixed = auto()  # (a few pairs, 2 W) for sums over rows
+    d_mixed_factors = auto()  # (a few pairs, 2 W) factors
+    wide_h = auto()  # (a few pairs, D) h for sums over rows
+    wide_inner = auto()  # (a few pairs, W) inner values for sums over rows
+    d_groups = auto()  # (G, 2 W) float32
+    d_sums = auto()  # (G, D) float32
+    # Training, within the chunk's gradients.
+    d_blocks = auto()  # own, cell, line, box (D, 2 W), out (W, D), a block after the other
+    d_roles = auto()  # (3, D)
+    d_read = auto()  # (D,)
+    d_halt = auto()  # (D,): of the weights divided by P
+    d_halt_bias = auto()  # (1,)

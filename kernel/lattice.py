@@ -7,16 +7,15 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from kernel.compiled import CompiledStep, compiled_step
-from kernel.isa import Precision, UnsupportedError, host_isa
+from kernel.compiled import Compiled, compiled_step
+from kernel.fields import puzzle_fields, puzzle_numbers, step_memory, weight_fields
+from kernel.isa import Precision, host_isa
 from kernel.job import Field
-from kernel.layout import TILE, FloatArray, Layout
+from kernel.layout import FloatArray
 from kernel.memory import Bytes, JobTable, aligned
 from kernel.team import team_of
 from kernel.weights import LatticeWeights
 from puzzles.kind import PuzzleSpec
-
-GROUP_KINDS = 4  # cells, rows, columns, boxes: as many groups of each as cells
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class LatticeKernel:
     """One model on one puzzle size. Not thread-safe: one step at a time."""
 
     def __init__(
-        self, step: CompiledStep, weights: LatticeWeights, spec: PuzzleSpec, *, threads: int
+        self, step: Compiled, weights: LatticeWeights, spec: PuzzleSpec, *, threads: int
     ) -> None:
         """Put a model's weights behind the code of its network.
 
@@ -42,18 +41,14 @@ class LatticeKernel:
         self._spec = spec
         self.state_len = spec.seq_len * spec.symbols
         self._row_shape = (self.state_len, step.network.hidden_size)
-        self._model = {**_pack(weights, step.layout), **_geometry(spec)}
-        self._model[Field.halt] = weights.halt / np.float32(self.state_len)
+        self._model = weight_fields(weights, step.layout, spec) | puzzle_fields(spec)
         self._next_row = np.zeros(1, np.int64)
         self._jobs = [JobTable() for _ in range(threads)]
         for job in self._jobs:
             job.own({Field.next_row: self._next_row})
             job.own(self._model)
-            job.own(_thread_memory(step.layout, spec))
-            job.set(Field.pairs, self.state_len)
-            job.set(Field.cells, spec.seq_len)
-            job.set(Field.symbols, spec.symbols)
-            job.set(Field.first_symbol, spec.vocab_size - spec.symbols)
+            job.own(step_memory(step.layout, spec))
+            job.set_all(puzzle_numbers(spec))
         self._team = team_of(step, self._jobs)
         self._rows = 0
         self._carry, self._next = self._buffers(1), self._buffers(1)
@@ -139,52 +134,6 @@ class LatticeKernel:
         self._carry, self._next = self._next, self._carry
         self._rows = rows
         return KernelAnswers(arrays[Field.answer], arrays[Field.q_halt])
-
-
-def _thread_memory(layout: Layout, spec: PuzzleSpec) -> dict[Field, Bytes]:
-    """What one thread alone writes to."""
-    pairs, groups = spec.seq_len * spec.symbols, GROUP_KINDS * spec.seq_len
-    sizes = {
-        Field.role_of: 4 * pairs,
-        Field.question: layout.state_bytes * pairs,
-        Field.h: layout.state_bytes * pairs,
-        Field.factors: layout.factor_bytes * pairs,
-        Field.zeros: layout.state_bytes * pairs,
-        Field.sums: layout.state_bytes * groups,
-        Field.group_factors: layout.factor_bytes * groups,
-        Field.mixed: layout.mixed_bytes * groups,
-        Field.inner: layout.inner_bytes * TILE,
-    }
-    return {field: aligned(size) for field, size in sizes.items()}
-
-
-def _pack(weights: LatticeWeights, layout: Layout) -> dict[Field, npt.NDArray[Any]]:
-    packed = np.concatenate([layout.pack(weight) for block in weights.blocks for weight in block])
-    blocks = aligned(packed.size)
-    blocks[:] = packed
-    return {
-        Field.blocks: blocks,
-        Field.roles: np.ascontiguousarray(weights.roles),
-        Field.starts: np.ascontiguousarray(weights.starts),
-        Field.read: np.ascontiguousarray(weights.answer),
-        Field.halt_bias: weights.halt_bias,
-    }
-
-
-def _geometry(spec: PuzzleSpec) -> dict[Field, npt.NDArray[Any]]:
-    """A pair's groups, (P, 4) int32: cell, row, column, box; groups of one kind stand together."""
-    height, width, symbols = spec.box_height, spec.box_width, spec.symbols
-    if height is None or width is None or symbols != height * width:
-        raise UnsupportedError(f"{spec.name}: the lattice cell needs rows, columns and boxes")
-    row, column, symbol = np.indices((spec.height, spec.width, symbols)).reshape(3, -1)
-    box = row // height * (spec.width // width) + column // width
-    of_symbol = [unit * symbols + symbol for unit in (row, column, box)]
-    kinds = [row * spec.width + column, *of_symbol]
-    members = np.stack([kind + i * spec.seq_len for i, kind in enumerate(kinds)], 1)
-    return {
-        Field.members: np.ascontiguousarray(members, np.int32),
-        Field.scale: np.array([symbols**-0.5], np.float32),
-    }
 
 
 def usable_cores() -> int:

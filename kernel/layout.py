@@ -11,6 +11,8 @@ from kernel.isa import Isa, UnsupportedError
 FLOAT = 4  # bytes of a float32
 SUB_TILE = 3  # pairs whose projections are summed in registers at once
 TILE = 9  # pairs that SwiGLU's inner values are kept of at once
+BACK_TILE, BACK_SUB_TILE = 8, 4  # the same for gradients; even, for sums over two rows at once
+AT_ONCE = 4  # steps of a matrix product between two jumps, where code is not unrolled
 PROJECTIONS = 4  # own, cell, line, box
 
 FloatArray = npt.NDArray[np.float32]
@@ -31,12 +33,16 @@ class Network:
 class Layout:
     """Sizes in bytes of what belongs to one pair or group, and the order of packed weights."""
 
-    def __init__(self, network: Network, isa: Isa) -> None:
-        """Raises: UnsupportedError if a size is no multiple of the CPU's vectors."""
+    def __init__(self, network: Network, isa: Isa, *, keeps: bool = False) -> None:
+        """keeps: a refinement keeps what its gradient needs.
+
+        Raises: UnsupportedError if a size is no multiple of the CPU's vectors.
+        """
         for name, size in (("hidden size", network.hidden_size), ("width", network.width)):
             if size % isa.lanes:
                 raise UnsupportedError(f"{name} {size} is no multiple of {isa.lanes}")
         self._isa = isa
+        self.keeps = keeps
         self.vectors = network.hidden_size // isa.lanes  # of one pair's state
         self.gates = network.width // isa.lanes  # vectors of gate, and as many of up
         self.state_bytes = network.hidden_size * FLOAT
@@ -49,6 +55,13 @@ class Layout:
         self.hidden_steps = network.hidden_size * isa.factor_bytes // FLOAT
         self.width_steps = network.width * isa.factor_bytes // FLOAT
         self.projection_bytes = self.hidden_steps * 2 * self.gates * self.vector_bytes
+        self.mixed_factor_bytes = 2 * network.width * isa.factor_bytes
+        self.mixed_steps = self.mixed_factor_bytes // FLOAT
+        # Gradients of a block's weights, float32: four projections (D, 2 W), then out (W, D).
+        self.projection_floats = network.hidden_size * 2 * network.width
+        self.block_floats = (
+            PROJECTIONS * self.projection_floats + network.width * network.hidden_size
+        )
         self.block_bytes = (
             PROJECTIONS * self.projection_bytes
             + self.width_steps * self.vectors * self.vector_bytes
@@ -66,7 +79,15 @@ class Layout:
     def rows_together(self, tile: int) -> int:
         """Of a tile's pairs, so many whose output projections the registers hold."""
         room = (self._isa.registers - 2) // (self.vectors + 1)
-        return max(n for n in (TILE, SUB_TILE, 1) if n <= tile and (n <= room or n == 1))
+        return max(n for n in range(1, tile + 1) if tile % n == 0 and (n <= room or n == 1))
+
+    def steps_at_once(self, steps: int) -> int:
+        """Of a matrix product's steps, so many follow each other without a jump.
+
+        All of them in a step for inference, where that gains a tenth; few for training, which has
+        many more products: unrolled, they would take ten seconds to compile.
+        """
+        return next(n for n in (AT_ONCE, 2, 1) if steps % n == 0) if self.keeps else steps
 
     def pack(self, weight: FloatArray) -> npt.NDArray[np.uint8]:
         """(outputs, inputs) float32 -> bytes in the order in which a matrix product reads them.

@@ -43,6 +43,11 @@ class JobTable:
         """Put a number into the table."""
         self._table[field] = number
 
+    def set_all(self, numbers: Mapping[Field, int]) -> None:
+        """Put numbers into the table."""
+        for field, number in numbers.items():
+            self.set(field, number)
+
     def at(self, field: Field) -> int:
         """What the table has there."""
         return int(self._table[field])

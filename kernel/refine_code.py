@@ -7,10 +7,12 @@
 `mix` takes its pairs through all of it while they are in registers and the first cache.
 """
 
+from collections.abc import Sequence
+
 from kernel.code import F32, I64, Code, Value
 from kernel.function import Body
 from kernel.job import Field
-from kernel.layout import PROJECTIONS, SUB_TILE, TILE
+from kernel.layout import FLOAT, PROJECTIONS, SUB_TILE, TILE
 
 RMS_EPSILON = 1e-5
 
@@ -94,10 +96,19 @@ def _mix_inner(body: Body, weights: Value, first: Value, within: Value, tile: in
                 _with_groups(code, total, [code.at(g, column, layout.vector_bytes) for g in groups])
                 for column, total in zip(columns, totals, strict=True)
             ]
+            if layout.keeps:
+                _keep_whole(body, body.builder.add(pair, I64(row)), columns, whole)
             to = code.at(inner, row, layout.inner_bytes)
             for column, gate, up in zip(columns[:half], whole[:half], whole[half:], strict=True):
                 value = code.multiply(code.swish(gate), up)
                 code.store_factors(value, code.at(to, column, layout.vector_factor_bytes))
+
+
+def _keep_whole(body: Body, pair: Value, columns: list[int], whole: list[Value]) -> None:
+    code, layout = body.code, body.layout
+    kept = code.at(body.address(Field.whole), pair, layout.mixed_bytes)
+    for column, vector in zip(columns, whole, strict=True):
+        code.store(vector, code.at(kept, column, layout.vector_bytes))
 
 
 def _with_groups(code: Code, own: Value, groups: list[Value]) -> Value:
@@ -114,8 +125,8 @@ def _mix_outer(body: Body, weights: Value, first: Value, tile: int, out: Value) 
     with code.loop(I64(tile), step=together) as within:
         inner = code.at(body.address(Field.inner), within, layout.inner_bytes)
         columns = list(range(layout.vectors))
-        rows = _products(
-            code,
+        rows = products(
+            body,
             inner,
             weights,
             steps=layout.width_steps,
@@ -127,20 +138,23 @@ def _mix_outer(body: Body, weights: Value, first: Value, tile: int, out: Value) 
             pair = body.builder.add(body.builder.add(first, within), I64(row))
             h = body.address(Field.h)
             wide = [code.add(t, body.load_state(h, pair, j)) for j, t in enumerate(totals)]
-            for j, vector in enumerate(_norm(body, wide)):
-                code.store(vector, body.state(out, pair, j))
+            scale = _norm_scale(body, wide)
+            if layout.keeps:
+                code.store(scale, code.at(body.address(Field.norms), pair, FLOAT))
+            scales = code.spread(scale)
+            for j, vector in enumerate(wide):
+                code.store(code.multiply(vector, scales), body.state(out, pair, j))
 
 
-def _norm(body: Body, h: list[Value]) -> list[Value]:
-    """A pair's vector at unit root mean square."""
+def _norm_scale(body: Body, h: list[Value]) -> Value:
+    """What brings a pair's vector to unit root mean square, a scalar."""
     code = body.code
     square = code.constant(0.0)
     for vector in h:
         square = code.multiply_add(vector, vector, square)
     mean = code.multiply(code.total(square), F32(1 / (len(h) * code.isa.lanes)))
     root = code.call("llvm.sqrt", [code.add(mean, F32(RMS_EPSILON))])
-    scale = code.spread(code.divide(F32(1.0), root))
-    return [code.multiply(vector, scale) for vector in h]
+    return code.divide(F32(1.0), root)
 
 
 def _project(
@@ -148,8 +162,8 @@ def _project(
 ) -> list[list[Value]]:
     """From D to some columns of 2 · W."""
     layout = body.layout
-    return _products(
-        body.code,
+    return products(
+        body,
         factors,
         weights,
         steps=layout.hidden_steps,
@@ -159,8 +173,8 @@ def _project(
     )
 
 
-def _products(
-    code: Code,
+def products(
+    body: Body,
     factors: Value,
     weights: Value,
     *,
@@ -173,12 +187,25 @@ def _products(
 
     factors: of consecutive rows, four bytes a step; weights: `outputs` vectors a step.
     """
-    vector_bytes = code.isa.lanes * 4
-    totals = [[code.constant(0.0) for _ in columns] for _ in range(rows)]
-    for step in range(steps):
-        spread = [code.factor(code.at(factors, row * steps + step, 4)) for row in range(rows)]
-        for i, column in enumerate(columns):
-            vector = code.weights(code.at(weights, step * outputs + column, vector_bytes))
-            for row in range(rows):
-                totals[row][i] = code.multiply_factors(spread[row], vector, totals[row][i])
-    return totals
+    code = body.code
+    vector_bytes = code.isa.lanes * FLOAT
+    shape = [(row, i) for row in range(rows) for i in range(len(columns))]
+    at_once = body.layout.steps_at_once(steps)
+
+    def more(step: Value, totals: Sequence[Value]) -> Sequence[Value]:
+        for ahead in range(at_once):
+            at = code.builder.add(step, I64(ahead))
+            spread = [
+                code.factor(code.at(code.at(factors, row * steps, FLOAT), at, FLOAT))
+                for row in range(rows)
+            ]
+            of_step = code.at(weights, at, outputs * vector_bytes)
+            vectors = [code.weights(code.at(of_step, column, vector_bytes)) for column in columns]
+            totals = [
+                code.multiply_factors(spread[row], vectors[i], total)
+                for (row, i), total in zip(shape, totals, strict=True)
+            ]
+        return totals
+
+    found = code.sum_loop(steps, at_once, [code.constant(0.0) for _ in shape], more)
+    return [list(found[row * len(columns) : (row + 1) * len(columns)]) for row in range(rows)]

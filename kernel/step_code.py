@@ -4,44 +4,24 @@ One row (one puzzle) after the other, so that its states stay in the core's own 
 groups, S cells and N symbols are known when it runs: the same code serves puzzles of all sizes.
 """
 
-from functools import partial
 from typing import final
 
-from llvmlite import ir
-
-from kernel.code import F32, I32, I64, POINTER, Value
-from kernel.function import Body, add_function
+from kernel.code import I64, Value
+from kernel.function import Body
 from kernel.isa import Isa
 from kernel.job import Field
-from kernel.layout import FLOAT, Layout, Network
-from kernel.refine_code import write_gather, write_mix, write_project
-from kernel.threads_code import write_help, write_share
-
-STEP, HELP, SHARE = "lattice_step", "lattice_help", "lattice_share"
-NO_SYMBOL_LOGIT = -30.0  # of pad and empty, as in `model.lattice`
+from kernel.layout import Layout, Network
+from kernel.network_code import NetworkCode
 
 
 @final
-class StepCode:
-    """A module with `lattice_step(job)`, which takes rows and steps them, until none is left.
-
-    `lattice_share(jobs, how many)` has threads do so that are in `lattice_help(job)`.
-    """
+class StepCode(NetworkCode):
+    """Takes rows and steps them."""
 
     def __init__(self, network: Network, isa: Isa) -> None:
-        self.module = ir.Module("ponder")
-        self.layout = Layout(network, isa)
-        self._network = network
-        add = partial(add_function, self.module, isa=isa, layout=self.layout)
-        self._begin = add("begin", _write_begin, (I64,))
-        self._ask = add("ask", _write_ask, (POINTER,))
-        self._gather = add("gather", write_gather, (POINTER, POINTER))
-        self._project = add("project", write_project, (POINTER,))
-        self._mix = add("mix", write_mix, (POINTER, POINTER))
-        self._read = add("read", _write_read, (I64, POINTER))
-        step = add(STEP, self._write_step, (), linkage="external")
-        add(HELP, partial(write_help, step=step), (), linkage="external")
-        add(SHARE, partial(write_share, step=step), (I64,), linkage="external")
+        """Raises: UnsupportedError."""
+        super().__init__(network, isa, Layout(network, isa))
+        self.add_run(self._write_step)
 
     def _write_step(self, body: Body) -> None:
         code = body.code
@@ -51,121 +31,19 @@ class StepCode:
             y = code.at(body.address(Field.y_next), offset, 1)
             z = code.at(body.address(Field.z_next), offset, 1)
             question = body.address(Field.question)
-            body.builder.call(self._begin, [body.job, row])
-            with code.loop(I64(self._network.deep_recursions)):
-                body.builder.call(self._ask, [body.job, y])
-                with code.loop(I64(self._network.latent_recursions)):
+            body.builder.call(self.begin, [body.job, row])
+            with code.loop(I64(self.network.deep_recursions)):
+                body.builder.call(self.ask, [body.job, y])
+                with code.loop(I64(self.network.latent_recursions)):
                     self._refine(body, z, question, out=z)
                 self._refine(body, y, z, out=y)
-            body.builder.call(self._read, [body.job, row, y])
+            body.builder.call(self.read, [body.job, row, y])
 
     def _refine(self, body: Body, a: Value, b: Value, *, out: Value) -> None:
         """out = all blocks, one after the other, of a + b."""
-        for block in range(self._network.blocks):
+        for block in range(self.network.blocks):
             weights = body.code.at(body.address(Field.blocks), block, self.layout.block_bytes)
-            body.builder.call(self._gather, [body.job, a, b])
-            body.builder.call(self._project, [body.job, weights])
-            body.builder.call(self._mix, [body.job, weights, out])
+            body.builder.call(self.gather, [body.job, a, b])
+            body.builder.call(self.project, [body.job, weights])
+            body.builder.call(self.mix, [body.job, weights, out])
             a, b = out, body.address(Field.zeros)
-
-
-def _write_begin(body: Body) -> None:
-    """A row's states, its own of the step before or fresh ones, and its pairs' roles."""
-    code, (row,) = body.code, body.arguments
-    source = body.builder.load(code.at(body.address(Field.source), row, 8), typ=I64)
-    fresh = body.builder.icmp_signed("<", source, I64(0))
-    with body.builder.if_else(fresh) as (start, carry_on):
-        with start:
-            _write_start(body, row)
-        with carry_on:
-            _write_carry_on(body, row, source)
-    _write_roles(body, row)
-
-
-def _pairs_of(body: Body, field: Field, row: Value, size: int) -> Value:
-    """Where a row's P elements of `size` bytes begin."""
-    first = body.builder.mul(row, body.size(Field.pairs))
-    return body.code.at(body.address(field), first, size)
-
-
-def _write_start(body: Body, row: Value) -> None:
-    code, starts = body.code, body.address(Field.starts)
-    noise = _pairs_of(body, Field.noise, row, FLOAT)
-    with code.loop(body.size(Field.pairs)) as pair:
-        moved = code.spread(code.load(F32, code.at(noise, pair, FLOAT)))
-        for state, field in enumerate((Field.y_next, Field.z_next)):
-            to = _pairs_of(body, field, row, body.layout.state_bytes)
-            for j in range(body.layout.vectors):
-                start = body.load_state(starts, I64(state), j)
-                along = body.load_state(starts, I64(2 + state), j)
-                code.store(code.multiply_add(moved, along, start), body.state(to, pair, j))
-
-
-def _write_carry_on(body: Body, row: Value, source: Value) -> None:
-    code, size = body.code, body.layout.state_bytes
-    with code.loop(body.size(Field.pairs)) as pair:
-        for before, after in ((Field.y, Field.y_next), (Field.z, Field.z_next)):
-            state = _pairs_of(body, before, source, size)
-            to = _pairs_of(body, after, row, size)
-            for j in range(body.layout.vectors):
-                code.store(body.load_state(state, pair, j), body.state(to, pair, j))
-
-
-def _write_roles(body: Body, row: Value) -> None:
-    """0: the pair's cell is empty, 1: given as this symbol, 2: given as another."""
-    builder, code = body.builder, body.code
-    cells, symbols = body.size(Field.cells), body.size(Field.symbols)
-    tokens = code.at(body.address(Field.tokens), builder.mul(row, cells), 4)
-    with code.loop(cells) as cell:
-        token = code.wide(code.at(tokens, cell, 4))
-        symbol = builder.sub(token, body.size(Field.first_symbol))
-        given = builder.icmp_signed(">=", symbol, I64(0))
-        first = builder.mul(cell, symbols)
-        with code.loop(symbols) as own:
-            same = builder.icmp_signed("==", symbol, own)
-            role = builder.select(given, builder.select(same, I32(1), I32(2)), I32(0))
-            code.store(role, code.at(body.address(Field.role_of), builder.add(first, own), 4))
-
-
-def _write_ask(body: Body) -> None:
-    """question = y + x; x is told by the roles."""
-    code, (y,) = body.code, body.arguments
-    with code.loop(body.size(Field.pairs)) as pair:
-        role = code.wide(code.at(body.address(Field.role_of), pair, 4))
-        for j in range(body.layout.vectors):
-            x = body.load_state(body.address(Field.roles), role, j)
-            asked = code.add(body.load_state(y, pair, j), x)
-            code.store(asked, body.state(body.address(Field.question), pair, j))
-
-
-def _write_read(body: Body) -> None:
-    """The answer, a cell's best symbol and the first of equals; and q of the mean of y."""
-    builder, code, (row, y) = body.builder, body.code, body.arguments
-    best, token, q = (builder.alloca(kind) for kind in (F32, I32, F32))
-    cells, symbols = body.size(Field.cells), body.size(Field.symbols)
-    answer = code.at(body.address(Field.answer), builder.mul(row, cells), 4)
-    code.store(code.load(F32, body.address(Field.halt_bias)), q)
-    with code.loop(cells) as cell:
-        code.store(F32(NO_SYMBOL_LOGIT), best)
-        code.store(I32(0), token)
-        first = builder.mul(cell, symbols)
-        with code.loop(symbols) as symbol:
-            pair = builder.add(first, symbol)
-            logit = _dot(body, y, pair, Field.read)
-            code.store(code.add(code.load(F32, q), _dot(body, y, pair, Field.halt)), q)
-            better = builder.fcmp_ordered(">", logit, code.load(F32, best))
-            own = builder.trunc(builder.add(symbol, body.size(Field.first_symbol)), I32)
-            code.store(builder.select(better, own, code.load(I32, token)), token)
-            code.store(builder.select(better, logit, code.load(F32, best)), best)
-        code.store(code.load(I32, token), code.at(answer, cell, 4))
-    code.store(code.load(F32, q), code.at(body.address(Field.q_halt), row, FLOAT))
-
-
-def _dot(body: Body, y: Value, pair: Value, weights: Field) -> Value:
-    """Of a pair's state with D weights, a scalar."""
-    code, weight = body.code, body.address(weights)
-    total = code.constant(0.0)
-    for j in range(body.layout.vectors):
-        vector = body.load_state(weight, I64(0), j)
-        total = code.multiply_add(body.load_state(y, pair, j), vector, total)
-    return code.total(total)

@@ -11,7 +11,7 @@ from typing import final
 
 import numpy as np
 
-from kernel.compiled import CompiledStep
+from kernel.compiled import Compiled
 from kernel.job import Field
 from kernel.memory import Bytes, JobTable, aligned
 from kernel.threads_code import SEMAPHORE_BYTES
@@ -25,7 +25,7 @@ class Team(ABC):
         """Run so many of the jobs, one at least, side by side, and wait for all."""
 
 
-def team_of(step: CompiledStep, jobs: Sequence[JobTable]) -> Team:
+def team_of(step: Compiled, jobs: Sequence[JobTable]) -> Team:
     """Threads of compiled code where its semaphores can be had, Python's elsewhere."""
     return NativeTeam(step, jobs) if sys.platform == "linux" else PythonTeam(step, jobs)
 
@@ -34,7 +34,7 @@ def team_of(step: CompiledStep, jobs: Sequence[JobTable]) -> Team:
 class NativeTeam(Team):
     """Helpers that stay in compiled code: who holds Python's lock does not hold them up."""
 
-    def __init__(self, step: CompiledStep, jobs: Sequence[JobTable]) -> None:
+    def __init__(self, step: Compiled, jobs: Sequence[JobTable]) -> None:
         self._step = step
         self._addresses = np.array([job.address for job in jobs], np.int64)
         for job in jobs[1:]:
@@ -53,7 +53,7 @@ class NativeTeam(Team):
 class PythonTeam(Team):
     """Helpers in a thread pool."""
 
-    def __init__(self, step: CompiledStep, jobs: Sequence[JobTable]) -> None:
+    def __init__(self, step: Compiled, jobs: Sequence[JobTable]) -> None:
         self._step = step
         self._jobs = jobs
         self._pool = ThreadPoolExecutor(max(1, len(jobs) - 1), "ponder-kernel")
@@ -65,7 +65,7 @@ class PythonTeam(Team):
             other.result()
 
 
-def _help(step: CompiledStep, job: JobTable) -> None:
+def _help(step: Compiled, job: JobTable) -> None:
     """Keeps code and table alive for as long as the thread is in them."""
     step.help(job.address)
 

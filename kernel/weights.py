@@ -1,6 +1,7 @@
 """A lattice's weights in a file that needs no torch to be read."""
 
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -12,11 +13,17 @@ from kernel.layout import FloatArray, Network
 
 BLOCK_ARRAYS = ("own", "cell", "line", "box", "out")
 MODEL_ARRAYS = ("roles", "starts", "answer", "halt", "halt_bias")
+STARTS = ("y_start", "z_start", "y_noise", "z_noise")
 RECURSIONS = "recursions"
 
 
 class WeightsError(Exception):
     """A weights file that is missing, damaged or incomplete."""
+
+
+def block_name(block: int, array: str) -> str:
+    """Of a block's weight in a model's `state_dict`."""
+    return f"body.blocks.{block}.{array}.weight"
 
 
 @final
@@ -36,6 +43,28 @@ class LatticeWeights:
     halt_bias: FloatArray
     latent_recursions: int
     deep_recursions: int
+
+    @classmethod
+    def of_state(
+        cls, state: Mapping[str, FloatArray], *, latent_recursions: int, deep_recursions: int
+    ) -> "LatticeWeights":
+        """From a model's state, named as in its `state_dict`. Raises: KeyError for other models."""
+        count = sum(
+            name.startswith("body.blocks.") and name.endswith(".own.weight") for name in state
+        )
+        return cls(
+            blocks=tuple(
+                tuple(state[block_name(block, name)] for name in BLOCK_ARRAYS)
+                for block in range(count)
+            ),
+            roles=state["body.roles"],
+            starts=np.stack([state[name] for name in STARTS]),
+            answer=state["body.answer.weight"].reshape(-1),
+            halt=state["halt.weight"].reshape(-1),
+            halt_bias=state["halt_bias"],
+            latent_recursions=latent_recursions,
+            deep_recursions=deep_recursions,
+        )
 
     @property
     def network(self) -> Network:

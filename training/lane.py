@@ -9,11 +9,15 @@ from model.trm import TinyRecursiveModel
 from puzzles.registry import by_name
 from training.augment import SudokuAugment
 from training.dataset import PuzzleSet
+from training.guesses import Guessing
 from training.losses import StepLoss
 from training.monitor import Monitor
 from training.pool import Pool
 from training.recipe import Lane, Recipe
 from training.rolling_batch import Halted, RollingBatch
+from training.step import training_step
+
+SUMS = 8  # optimizer steps, two losses, five counts of halted rows
 
 
 @final
@@ -27,10 +31,11 @@ class TrainingLane:
         lane: Lane,
         *,
         seed: int,
-        dtype: torch.dtype,
         device: torch.device,
     ) -> None:
+        """Raises: UnsupportedError if the recipe asks for compiled steps that cannot be had."""
         kind = by_name(lane.puzzle)
+        self.step = training_step(trm, kind.spec, recipe, lane, device)
         self.name = lane.puzzle
         self.share = lane.share
         self.generator = torch.Generator(device).manual_seed(seed)
@@ -41,14 +46,15 @@ class TrainingLane:
             seq_len=kind.spec.seq_len,
             halting=recipe.halting,
             augment=SudokuAugment(kind.spec) if lane.augment else None,
-            dtype=dtype,
+            guessing=Guessing(kind, recipe.guesses, device) if recipe.guesses.share else None,
+            dtype=self.step.dtype,
             generator=self.generator,
         )
         self.monitor = None
         if lane.validation is not None:
             puzzles = PuzzleSet.open(lane.validation, "validation", puzzle=lane.puzzle)
             self.monitor = Monitor(kind, puzzles, count=recipe.validation_puzzles, device=device)
-        self._sums = torch.zeros(6, dtype=torch.float64, device=device)
+        self._sums = torch.zeros(SUMS, dtype=torch.float64, device=device)
 
     def count(self, loss: StepLoss, halted: Halted) -> None:
         """Add one optimizer step to the sums; stays on the device."""
@@ -59,6 +65,8 @@ class TrainingLane:
                 loss.halt.detach(),
                 halted.rows,
                 halted.exact,
+                halted.refuted,
+                halted.noticed,
                 halted.steps,
             ]
         ).double()
@@ -69,14 +77,17 @@ class TrainingLane:
 
     def drain(self) -> dict[str, float]:
         """Means since the last call, named by puzzle; empty if the lane had no step since."""
-        steps, answer, halt, rows, exact, supervision_steps = self._sums.tolist()
+        steps, answer, halt, rows, exact, refuted, noticed, supervision_steps = self._sums.tolist()
         self._sums.zero_()
         if not steps:
             return {}
         values = {"loss_answer": answer / steps, "loss_halt": halt / steps}
         if rows:
             values["halted_exact"] = exact / rows
-            values["halted_supervision_steps"] = supervision_steps / rows
+        if refuted:
+            values["refuted_noticed"] = noticed / refuted
+        if rows + refuted:
+            values["halted_supervision_steps"] = supervision_steps / (rows + refuted)
         return {f"{self.name}/{name}": value for name, value in values.items()}
 
     def state_dict(self) -> dict[str, Tensor | dict[str, Tensor]]:

@@ -16,12 +16,16 @@ STABLEMAX_EPSILON = 1e-30
 
 @dataclass(frozen=True)
 class StepLoss:
-    """total: scalar to minimise; answer, halt: its parts; exact: (B,) bool, every cell right."""
+    """total: scalar to minimise; answer, halt: its parts.
+
+    exact: (B,) bool, every cell right; refuted: (B,) bool, the question has no solution.
+    """
 
     total: Tensor
     answer: Tensor
     halt: Tensor
     exact: Tensor
+    refuted: Tensor
 
 
 def stablemax_cross_entropy(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:  # noqa: ARG001
@@ -63,9 +67,15 @@ def answer_loss(logits: Tensor, labels: Tensor, loss: Loss) -> Tensor:
 
 
 def step_loss(output: StepOutput, labels: Tensor, loss: Loss) -> StepLoss:
-    """answer loss + q_weight · halting loss, means over the rows; labels: (B, S) int64."""
+    """answer loss + q_weight · halting loss, means over the rows; labels: (B, S) int64.
+
+    A question without a solution has no labels: its answer costs nothing, and q shall be lower
+    than that of an open question, which is `undecided`.
+    """
+    refuted = (labels == IGNORED_LABEL).all(-1)
     right = (output.logits.argmax(-1) == labels) | (labels == IGNORED_LABEL)
-    exact = right.all(-1)
+    exact = right.all(-1) & ~refuted
     answer = answer_loss(output.logits, labels, loss).mean()
-    halt = F.binary_cross_entropy_with_logits(output.q_halt, exact.to(output.q_halt.dtype))
-    return StepLoss(answer + loss.q_weight * halt, answer, halt, exact)
+    target = torch.where(refuted, 0.0, torch.where(exact, 1.0, loss.undecided))
+    halt = F.binary_cross_entropy_with_logits(output.q_halt, target)
+    return StepLoss(answer + loss.q_weight * halt, answer, halt, exact, refuted)

@@ -67,11 +67,15 @@ class Lane(_Frozen):
 
 
 class Loss(_Frozen):
-    """Answer loss plus `q_weight` times the halting loss."""
+    """Answer loss plus `q_weight` times the halting loss.
+
+    undecided: what q's probability shall be while a question is neither solved nor refuted.
+    """
 
     name: LossName = "stablemax"
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     q_weight: float = Field(default=0.5, ge=0)
+    undecided: float = Field(default=0.0, ge=0, lt=0.5)
 
     @model_validator(mode="after")
     def _smoothing_needs_softmax(self) -> "Loss":
@@ -108,6 +112,24 @@ class Halting(_Frozen):
     noise_scale: float = Field(default=0.5, ge=0)
 
 
+class Guesses(_Frozen):
+    """Questions with guessed symbols as further givens, as the solving policy asks them.
+
+    share: of fresh rows; count: how many guesses; wrong: share of these rows with a wrong guess.
+    """
+
+    share: float = Field(default=0.0, ge=0, le=1)
+    count: tuple[int, int] = (1, 6)
+    wrong: float = Field(default=0.5, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Guesses":
+        low, high = self.count
+        if not 1 <= low <= high:
+            raise ValueError(f"count = [{low}, {high}]: expected [A, B] with 1 ≤ A ≤ B")
+        return self
+
+
 class Recipe(_Frozen):
     """A whole run."""
 
@@ -120,9 +142,11 @@ class Recipe(_Frozen):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     halting: Halting = Halting()
+    guesses: Guesses = Guesses()
     ema_rate: float = Field(default=0.999, ge=0, lt=1)
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     compile: bool = True
+    runtime: Literal["auto", "kernel", "torch"] = "auto"  # auto: the kernel where it can be had
     log_every: int = Field(default=50, gt=0)
     save_every: int = Field(default=1000, gt=0)
     validate_every: int = Field(default=2000, gt=0)

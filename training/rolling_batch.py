@@ -1,7 +1,8 @@
 """Deep supervision's rolling batch: a halted row is refilled in place, the others go on.
 
 Source: TRM reference, models/recursive_reasoning/trm.py. A row halts at the cap, or when q says
-solved; with probability `exploration` it must first make a random number of steps.
+solved; with probability `exploration` it must first make a random number of steps. A row whose
+question has no solution halts when q says so.
 """
 
 from dataclasses import dataclass
@@ -10,18 +11,28 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from model.trm import Carry, StepOutput, TinyRecursiveModel
+from model.trm import Carry, TinyRecursiveModel
 from training.augment import Augment
+from training.guesses import Guessing
 from training.pool import Pool
 from training.recipe import Halting
+from training.step import Stepped
+
+REFUTED_Q = -4.0  # a lower q says that a question leads nowhere; higher than what says nothing
 
 
 @dataclass(frozen=True)
 class Halted:
-    """Sums over the rows that halted at this step, each a scalar tensor on the device."""
+    """Sums over the rows that halted at this step, each a scalar tensor on the device.
+
+    rows, exact: with a solution, and of these right; refuted, noticed: without one, and of these
+    such that q said so; steps: supervision steps of all.
+    """
 
     rows: Tensor
     exact: Tensor
+    refuted: Tensor
+    noticed: Tensor
     steps: Tensor
 
 
@@ -38,6 +49,7 @@ class RollingBatch:
         seq_len: int,
         halting: Halting,
         augment: Augment | None,
+        guessing: Guessing | None,
         dtype: torch.dtype,
         generator: torch.Generator,
     ) -> None:
@@ -46,6 +58,7 @@ class RollingBatch:
         self._batch_size = batch_size
         self._halting = halting
         self._augment = augment
+        self._guessing = guessing
         self._dtype = dtype
         self._generator = generator
         device = generator.device
@@ -54,6 +67,7 @@ class RollingBatch:
         self.labels = torch.zeros_like(self.tokens)
         self.carry = trm.start(torch.zeros(batch_size, self._state_len, device=device), dtype=dtype)
         self.steps = torch.zeros(batch_size, dtype=torch.int64, device=device)
+        self.at_least = torch.zeros_like(self.steps)
         self.halted = torch.ones(batch_size, dtype=torch.bool, device=device)
 
     def refill(self) -> None:
@@ -61,6 +75,8 @@ class RollingBatch:
         drawn = self.pool.draw(self._batch_size, self._generator)
         if self._augment is not None:
             drawn = self._augment(drawn, self._generator)
+        if self._guessing is not None:
+            drawn = self._guessing(drawn, self._generator)
         start = self._trm.start(self._start_noise(), self._dtype)
         new = self.halted.unsqueeze(-1)
         self.tokens = torch.where(new, drawn.tokens, self.tokens)
@@ -70,6 +86,21 @@ class RollingBatch:
             torch.where(new, start.y, self.carry.y), torch.where(new, start.z, self.carry.z)
         )
         self.steps = torch.where(self.halted, 0, self.steps)
+        self.at_least = torch.where(self.halted, self._draw_at_least(), self.at_least)
+
+    def _draw_at_least(self) -> Tensor:
+        """(B,) int64: steps that a row makes however sure it is.
+
+        Drawn once for a row, not before each step as in the reference: so it sees several steps
+        of what it has solved already, and learns to leave that alone.
+        """
+        cap, device = self._halting.max_supervision_steps, self._generator.device
+        explore = torch.rand(self._batch_size, generator=self._generator, device=device)
+        # As in the reference: at least 2, at most the cap.
+        at_least = torch.randint(
+            min(2, cap), cap + 1, (self._batch_size,), generator=self._generator, device=device
+        )
+        return torch.where(explore < self._halting.exploration, at_least, 0)
 
     def _start_noise(self) -> Tensor:
         """(B, L): zeros for most rows, Gaussian for a share of them."""
@@ -81,22 +112,21 @@ class RollingBatch:
         noise = torch.randn(shape, generator=self._generator, device=device)
         return noise * self._halting.noise_scale * (noisy < self._halting.noise_share)
 
-    def settle(self, output: StepOutput, exact: Tensor) -> Halted:
-        """Take over the new carry and decide which rows halt; exact: (B,) bool."""
-        self.carry = output.carry
+    def settle(self, stepped: Stepped) -> Halted:
+        """Take over the new carry and decide which rows halt."""
+        self.carry = stepped.carry
         self.steps = self.steps + 1
-        cap = self._halting.max_supervision_steps
-        device = self._generator.device
-        explore = torch.rand(self._batch_size, generator=self._generator, device=device)
-        # As in the reference: at least 2, at most the cap.
-        at_least = torch.randint(
-            min(2, cap), cap + 1, (self._batch_size,), generator=self._generator, device=device
-        )
-        at_least = torch.where(explore < self._halting.exploration, at_least, 0)
-        confident = (output.q_halt.detach() > 0) & (self.steps >= at_least)
-        self.halted = confident | (self.steps >= cap)
+        refuted, noticed = stepped.loss.refuted, stepped.q_halt < REFUTED_Q
+        confident = torch.where(refuted, noticed, stepped.q_halt > 0)
+        at_cap = self.steps >= self._halting.max_supervision_steps
+        halted = (confident & (self.steps >= self.at_least)) | at_cap
+        self.halted = halted
         return Halted(
-            self.halted.sum(), (self.halted & exact).sum(), (self.steps * self.halted).sum()
+            rows=(halted & ~refuted).sum(),
+            exact=(halted & stepped.loss.exact).sum(),
+            refuted=(halted & refuted).sum(),
+            noticed=(halted & refuted & noticed).sum(),
+            steps=(self.steps * halted).sum(),
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -107,6 +137,7 @@ class RollingBatch:
             "y": self.carry.y,
             "z": self.carry.z,
             "steps": self.steps,
+            "at_least": self.at_least,
             "halted": self.halted,
         }
 
@@ -115,4 +146,5 @@ class RollingBatch:
         device = self._generator.device
         self.tokens, self.labels = state["tokens"].to(device), state["labels"].to(device)
         self.carry = Carry(state["y"].to(device), state["z"].to(device))
-        self.steps, self.halted = state["steps"].to(device), state["halted"].to(device)
+        self.steps, self.at_least = state["steps"].to(device), state["at_least"].to(device)
+        self.halted = state["halted"].to(device)

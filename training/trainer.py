@@ -23,10 +23,9 @@ from model.checkpoint import (
     save_checkpoint,
     weights_file,
 )
-from model.trm import Carry, StepOutput, TinyRecursiveModel
+from model.trm import TinyRecursiveModel
 from puzzles.registry import by_name
 from training.lane import TrainingLane
-from training.losses import StepLoss, step_loss
 from training.optimizers import OptimizerGroup, learning_rate_share
 from training.recipe import Recipe
 from training.run_log import RunLog
@@ -66,26 +65,15 @@ class Trainer:
         ).eval()
         self._optimizers = OptimizerGroup(self.trm, recipe.optimizer)
         self._lanes = [
-            TrainingLane(
-                self.trm, recipe, lane, seed=recipe.seed + 1000 * i, dtype=self.dtype, device=device
-            )
+            TrainingLane(self.trm, recipe, lane, seed=recipe.seed + 1000 * i, device=device)
             for i, lane in enumerate(recipe.lanes)
         ]
         self._shares = np.array([lane.share for lane in recipe.lanes])
         self._shares /= self._shares.sum()
-        self._forward = (
-            torch.compile(self._loss_of, dynamic=False) if recipe.compile else self._loss_of
-        )
         self.optimizer_step = 0
         self._metrics: dict[str, float] = {}  # of these weights; empty if not validated
         # On the device, so that no step waits for it.
         self._first_bad_step = torch.tensor(NEVER, device=device)
-
-    def _loss_of(
-        self, tokens: Tensor, labels: Tensor, y: Tensor, z: Tensor
-    ) -> tuple[StepOutput, StepLoss]:
-        output = self.trm(tokens, Carry(y, z))
-        return output, step_loss(output, labels, self.recipe.loss)
 
     def train(self, on_progress: Callable[[Progress], None], stop: Callable[[], bool]) -> None:
         """Go on to the recipe's last optimizer step, or until `stop()`; saves at the end.
@@ -128,8 +116,8 @@ class Trainer:
         batch = lane.batch
         batch.pool.refresh(self.optimizer_step)
         batch.refill()
-        output, loss = self._forward(batch.tokens, batch.labels, batch.carry.y, batch.carry.z)
-        loss.total.backward()
+        stepped = lane.step(batch.tokens, batch.labels, batch.carry)
+        loss = stepped.loss
         bad_step = torch.where(loss.total.detach().isfinite(), NEVER, self.optimizer_step + 1)
         self._first_bad_step = torch.minimum(self._first_bad_step, bad_step)
         self._optimizers.step(
@@ -140,7 +128,7 @@ class Trainer:
             )
         )
         self.ema.update_parameters(self.trm)
-        lane.count(loss, batch.settle(output, loss.exact))
+        lane.count(loss, batch.settle(stepped))
         self.optimizer_step += 1
         self._metrics = {}
 

@@ -14,10 +14,11 @@ import pytest
 import torch
 
 from export.lattice_weights import lattice_weights
-from kernel.compiled import CompiledStep
+from kernel.compiled import Compiled
 from kernel.isa import Isa, UnsupportedError, host_isa
 from kernel.lattice import LatticeKernel
 from kernel.layout import Network
+from kernel.step_code import StepCode
 from kernel.weights import LatticeWeights
 from model.config import ModelConfig
 from model.trm import Carry, TinyRecursiveModel
@@ -54,8 +55,8 @@ def fresh(rows: int = ROWS) -> npt.NDArray[np.int64]:
 
 
 @functools.cache
-def code_of(network: Network, isa: Isa) -> CompiledStep:
-    return CompiledStep(network, isa)
+def code_of(network: Network, isa: Isa) -> Compiled:
+    return Compiled(StepCode(network, isa))
 
 
 def compiled(
@@ -216,7 +217,7 @@ def test_inputs_of_another_shape_are_refused() -> None:
 def test_a_network_that_does_not_fill_vectors_is_refused() -> None:
     weights = lattice_weights(small_trm(LATTICE, sudoku(4)))
     with pytest.raises(UnsupportedError, match="hidden size 8 is no multiple of 16"):
-        CompiledStep(weights.network, Isa(16, 32))
+        Compiled(StepCode(weights.network, Isa(16, 32)))
 
 
 def test_weights_come_back_from_their_file(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 import pytest
 import torch
 
-from model.trm import Carry, StepOutput, TinyRecursiveModel
+from model.trm import Carry, TinyRecursiveModel
 from puzzles.registry import by_name
 from tests.training.small_runs import recipe
+from training.losses import StepLoss
 from training.pool import Pool
 from training.recipe import Halting
-from training.rolling_batch import RollingBatch
+from training.rolling_batch import REFUTED_Q, RollingBatch
+from training.step import Stepped
 
 ROWS = 64
 CPU = torch.device("cpu")
@@ -27,15 +29,21 @@ def _batch(**halting: float) -> RollingBatch:
         seq_len=16,
         halting=Halting.model_validate({"exploration": 0.0} | halting),
         augment=None,
+        guessing=None,
         dtype=torch.float32,
         generator=torch.Generator().manual_seed(1),
     )
 
 
-def _output(batch: RollingBatch, q_halt: torch.Tensor) -> StepOutput:
-    """Every state element of the carry grows by one."""
+def _stepped(
+    batch: RollingBatch, q_halt: torch.Tensor, refuted: torch.Tensor | None = None
+) -> Stepped:
+    """Every state element of the carry grows by one; every other row is exact."""
     carry = Carry(batch.carry.y + 1, batch.carry.z + 1)
-    return StepOutput(carry, torch.zeros(ROWS, 16, 6), q_halt)
+    zero = torch.zeros(())
+    none = torch.zeros(ROWS, dtype=torch.bool)
+    loss = StepLoss(zero, zero, zero, EXACT, none if refuted is None else refuted)
+    return Stepped(carry, q_halt, loss)
 
 
 NOBODY = torch.full((ROWS,), -1.0)
@@ -56,7 +64,7 @@ def test_a_halted_row_is_refilled_in_place_and_the_others_go_on() -> None:
     tokens, labels = batch.tokens, batch.labels
     start = batch.carry.y
     halted = torch.arange(ROWS) < 10
-    batch.settle(_output(batch, torch.where(halted, 1.0, -1.0)), EXACT)
+    batch.settle(_stepped(batch, torch.where(halted, 1.0, -1.0)))
     batch.refill()
     assert torch.equal(batch.tokens[10:], tokens[10:])
     assert torch.equal(batch.labels[10:], labels[10:])
@@ -70,9 +78,9 @@ def test_a_halted_row_is_refilled_in_place_and_the_others_go_on() -> None:
 def test_halted_rows_are_summed() -> None:
     batch = _batch()
     batch.refill()
-    batch.settle(_output(batch, NOBODY), EXACT)
+    batch.settle(_stepped(batch, NOBODY))
     batch.refill()
-    halted = batch.settle(_output(batch, torch.where(torch.arange(ROWS) < 5, 1.0, -1.0)), EXACT)
+    halted = batch.settle(_stepped(batch, torch.where(torch.arange(ROWS) < 5, 1.0, -1.0)))
     assert (int(halted.rows), int(halted.exact), int(halted.steps)) == (5, 3, 10)
 
 
@@ -80,28 +88,41 @@ def test_every_row_halts_at_the_cap() -> None:
     batch = _batch(max_supervision_steps=3)
     for _ in range(2):
         batch.refill()
-        assert int(batch.settle(_output(batch, NOBODY), EXACT).rows) == 0
+        assert int(batch.settle(_stepped(batch, NOBODY)).rows) == 0
     batch.refill()
-    assert int(batch.settle(_output(batch, NOBODY), EXACT).rows) == ROWS
+    assert int(batch.settle(_stepped(batch, NOBODY)).rows) == ROWS
 
 
-def test_exploring_rows_must_go_on_to_a_drawn_step_but_not_beyond_the_cap() -> None:
+def test_exploring_rows_go_on_to_a_step_drawn_for_them_but_not_beyond_the_cap() -> None:
     batch = _batch(max_supervision_steps=4, exploration=1.0)
-    halts = []
-    for _ in range(4):
-        batch.refill()
-        batch.steps.clamp_(min=len(halts))  # a row that left counts on, so that it halts again
-        batch.halted.fill_(False)
-        halts.append(int(batch.settle(_output(batch, -NOBODY), EXACT).rows))
-    assert halts[0] == 0  # at least 2 steps
-    assert 0 < halts[1] < ROWS
-    assert halts[3] == ROWS
+    batch.refill()
+    at_least = batch.at_least
+    assert set(at_least.tolist()) == {2, 3, 4}
+    for step in range(1, 5):
+        batch.settle(_stepped(batch, -NOBODY))
+        assert torch.equal(batch.halted, at_least <= step)
+
+
+def test_a_question_without_a_solution_halts_when_q_says_so() -> None:
+    batch = _batch()
+    batch.refill()
+    refuted, low = torch.arange(ROWS) < 10, torch.arange(ROWS) < 4
+    halted = batch.settle(_stepped(batch, torch.where(low, REFUTED_Q - 1, -1.0), refuted))
+    assert batch.halted.tolist() == low.tolist()
+    assert (int(halted.refuted), int(halted.noticed), int(halted.rows)) == (4, 4, 0)
+
+
+def test_a_question_with_a_solution_does_not_halt_for_a_low_q() -> None:
+    batch = _batch()
+    batch.refill()
+    batch.settle(_stepped(batch, torch.full((ROWS,), REFUTED_Q - 1)))
+    assert not batch.halted.any()
 
 
 def test_without_exploration_a_confident_row_halts_at_once() -> None:
     batch = _batch()
     batch.refill()
-    assert int(batch.settle(_output(batch, -NOBODY), EXACT).rows) == ROWS
+    assert int(batch.settle(_stepped(batch, -NOBODY)).rows) == ROWS
 
 
 @pytest.mark.parametrize(("share", "noisy"), [(0.0, 0), (1.0, ROWS)])
@@ -118,7 +139,7 @@ def test_a_share_of_rows_starts_from_noise(share: float, noisy: int) -> None:
 def test_the_state_goes_into_another_batch_and_on() -> None:
     one, other = _batch(), _batch()
     one.refill()
-    one.settle(_output(one, torch.where(EXACT, 1.0, -1.0)), EXACT)
+    one.settle(_stepped(one, torch.where(EXACT, 1.0, -1.0)))
     other.load_state_dict(one.state_dict())
     assert torch.equal(other.halted, one.halted)
     other._generator.set_state(one._generator.get_state())

@@ -1,0 +1,77 @@
+"""The code of the weights' gradients: outer products of two rows of numbers, summed over rows."""
+
+from kernel.code import I64, Value
+from kernel.function import Body
+from kernel.job import Field
+from kernel.layout import FLOAT
+
+
+def mixed_at(body: Body, field: Field, index: Value, column: int) -> Value:
+    of_index = body.code.at(body.address(field), index, body.layout.mixed_bytes)
+    return body.code.at(of_index, column, body.layout.vector_bytes)
+
+
+def kept_factors(body: Body, field: Field, index: Value) -> list[Value]:
+    """D factors of a pair or group, as float32."""
+    code, layout = body.code, body.layout
+    kept = code.at(body.address(field), index, layout.factor_bytes)
+    return [
+        code.load_factors(code.at(kept, j, layout.vector_factor_bytes))
+        for j in range(layout.vectors)
+    ]
+
+
+def store_rows(
+    body: Body, field: Field, within: Value, vectors: int, column: int, rows: list[Value]
+) -> None:
+    """One column of a tile's rows from `within` on, for sums over rows."""
+    code = body.code
+    of_row = body.layout.vector_bytes * vectors // code.rows_in_factor
+    begin = code.at(body.address(field), within, of_row)
+    code.store_rows(rows, code.at(begin, column, body.layout.vector_bytes))
+
+
+def outer(
+    body: Body,
+    to: Value,
+    left: Field,
+    left_vectors: int,
+    right: Field,
+    right_vectors: int,
+    tile: int,
+) -> None:
+    """to[i, j] += sum over a tile's rows of left[row, i] · right[row, j]; `to` is float32."""
+    code, vector_bytes = body.code, body.layout.vector_bytes
+    inputs, room = left_vectors * code.isa.lanes, code.isa.registers - 6
+    columns = max(n for n in range(1, 9) if right_vectors % n == 0 and 2 * n <= room)
+    together = max(n for n in (8, 4, 2, 1) if inputs % n == 0 and n * columns <= room)
+    steps = -(-tile // code.rows_in_factor)
+    with code.loop(I64(inputs), step=together) as i:
+        for begin in range(0, right_vectors, columns):
+            places = [
+                code.at(
+                    code.at(to, body.builder.add(i, I64(k)), right_vectors * vector_bytes),
+                    begin + j,
+                    vector_bytes,
+                )
+                for k in range(together)
+                for j in range(columns)
+            ]
+            totals = [code.load(code.vector, place) for place in places]
+            for step in range(steps):
+                of_left = code.at(body.address(left), step, left_vectors * vector_bytes)
+                here = code.at(of_left, i, FLOAT)
+                factors = [code.factor(code.at(here, k, FLOAT)) for k in range(together)]
+                of_right = code.at(body.address(right), step, right_vectors * vector_bytes)
+                for j in range(columns):
+                    vector = code.weights(code.at(of_right, begin + j, vector_bytes))
+                    for k in range(together):
+                        at = k * columns + j
+                        totals[at] = code.multiply_factors(factors[k], vector, totals[at])
+            for place, total in zip(places, totals, strict=True):
+                code.store(total, place)
+
+
+def projection_bytes(body: Body) -> int:
+    """Bytes of a projection's gradient, float32."""
+    return body.layout.projection_floats * FLOAT

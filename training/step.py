@@ -1,0 +1,150 @@
+"""One supervision step of a rolling batch with its gradients: by PyTorch, or by compiled code."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kernel.isa import UnsupportedError
+from kernel.training import LatticeTraining
+from kernel.weights import LatticeWeights
+from model.trm import Carry, StepOutput, TinyRecursiveModel
+from puzzles.kind import PuzzleSpec
+from training.losses import StepLoss, step_loss
+from training.recipe import Lane, Loss, Recipe
+from training.row_loss import compiled_row_loss, supports
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """carry: the next step's; q_halt: (B,) float32 logit. Nothing of it has a gradient."""
+
+    carry: Carry
+    q_halt: Tensor
+    loss: StepLoss
+
+
+class TrainingStep(ABC):
+    """Runs a batch once and leaves the loss's gradients in the model's parameters."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> torch.dtype:
+        """Of the carry."""
+
+    @abstractmethod
+    def __call__(self, tokens: Tensor, labels: Tensor, carry: Carry) -> Stepped:
+        """tokens, labels: (B, S) int64."""
+
+
+@final
+class TorchStep(TrainingStep):
+    """On any device, compiled by PyTorch if the recipe says so."""
+
+    def __init__(self, trm: TinyRecursiveModel, recipe: Recipe) -> None:
+        self._trm = trm
+        self._loss = recipe.loss
+        self._dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+        self._forward = (
+            torch.compile(self._loss_of, dynamic=False) if recipe.compile else self._loss_of
+        )
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self._dtype
+
+    def _loss_of(
+        self, tokens: Tensor, labels: Tensor, y: Tensor, z: Tensor
+    ) -> tuple[StepOutput, StepLoss]:
+        output = self._trm(tokens, Carry(y, z))
+        return output, step_loss(output, labels, self._loss)
+
+    def __call__(self, tokens: Tensor, labels: Tensor, carry: Carry) -> Stepped:
+        output, loss = self._forward(tokens, labels, carry.y, carry.z)
+        loss.total.backward()
+        return Stepped(output.carry, output.q_halt.detach(), loss)
+
+
+@final
+class KernelStep(TrainingStep):
+    """A lattice on the CPU: each row forward and backward while it is in its core's cache."""
+
+    def __init__(
+        self,
+        trm: TinyRecursiveModel,
+        spec: PuzzleSpec,
+        recipe: Recipe,
+        *,
+        batch: int,
+        threads: int | None = None,
+    ) -> None:
+        """Raises: UnsupportedError."""
+        self._trm = trm
+        self._row_loss = compiled_row_loss(recipe.loss, batch)
+        self._q_weight = recipe.loss.q_weight
+        self._kernel = LatticeTraining.open(
+            self._weights().network,
+            spec,
+            self._row_loss.address,
+            batch=batch,
+            precision="float32" if recipe.precision == "float32" else None,
+            threads=threads,
+        )
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.float32
+
+    def _weights(self) -> LatticeWeights:
+        config = self._trm.config
+        return LatticeWeights.of_state(
+            {name: tensor.numpy() for name, tensor in self._trm.state_dict().items()},
+            latent_recursions=config.latent_recursions,
+            deep_recursions=config.deep_recursions,
+        )
+
+    def __call__(self, tokens: Tensor, labels: Tensor, carry: Carry) -> Stepped:
+        stepped = self._kernel.step(
+            self._weights(),
+            tokens.numpy().astype(np.int32),
+            labels.numpy().astype(np.int32),
+            carry.y.numpy(),
+            carry.z.numpy(),
+        )
+        for name, parameter in self._trm.named_parameters():
+            parameter.grad = torch.from_numpy(stepped.gradients[name])
+        answer, halt, exact, refuted = torch.from_numpy(stepped.losses).unbind(1)
+        answer, halt = answer.mean(), halt.mean()
+        loss = StepLoss(answer + self._q_weight * halt, answer, halt, exact.bool(), refuted.bool())
+        y, z, q_halt = map(torch.from_numpy, (stepped.y, stepped.z, stepped.q_halt))
+        return Stepped(Carry(y, z), q_halt, loss)
+
+
+def training_step(
+    trm: TinyRecursiveModel, spec: PuzzleSpec, recipe: Recipe, lane: Lane, device: torch.device
+) -> TrainingStep:
+    """What the recipe's `runtime` asks for, on this device.
+
+    Raises: UnsupportedError if that is the kernel, and cannot be had.
+    """
+    if recipe.runtime == "torch":
+        return TorchStep(trm, recipe)
+    try:
+        _check_kernel(recipe.model.cell, recipe.loss, device)
+        return KernelStep(trm, spec, recipe, batch=lane.batch_size)
+    except UnsupportedError:
+        if recipe.runtime == "kernel":
+            raise
+        return TorchStep(trm, recipe)
+
+
+def _check_kernel(cell: str, loss: Loss, device: torch.device) -> None:
+    if device.type != "cpu":
+        raise UnsupportedError(f"compiled training runs on the CPU, not on {device.type}")
+    if cell != "lattice":
+        raise UnsupportedError(f"compiled training knows the lattice cell, not {cell!r}")
+    if not supports(loss):
+        raise UnsupportedError("compiled training knows the softmax loss without label smoothing")
