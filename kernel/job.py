@@ -17,6 +17,7 @@ class Field(IntEnum):
     z = auto()
     y_next = auto()  # (B, P, D) float32
     z_next = auto()
+    logits = auto()  # (B, P) float32
     answer = auto()  # (B, S) int32
     q_halt = auto()  # (B,) float32
     # The model.
@@ -69,7 +70,6 @@ class Field(IntEnum):
     whole = auto()  # (P, 2 W) float32: summed projections, before SwiGLU
     norms = auto()  # (P,) float32: what h + output projection was scaled by
     out = auto()  # (P, D) float32: a refinement's output
-    logits = auto()  # (P,) float32
     # Training, one thread's own: gradients of …
     d_logits = auto()  # (P,) float32
     d_q = auto()  # (1,) float32

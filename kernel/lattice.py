@@ -20,10 +20,11 @@ from puzzles.kind import PuzzleSpec
 
 @dataclass(frozen=True)
 class KernelAnswers:
-    """answer: (B, S) int32 tokens; q_halt: (B,) float32 logit."""
+    """answer: (B, S) int32 tokens; q_halt: (B,) float32 logit; logits: (B, S, N) float32."""
 
     answer: npt.NDArray[np.int32]
     q_halt: FloatArray
+    logits: FloatArray
 
 
 @final
@@ -120,6 +121,7 @@ class LatticeKernel:
             Field.tokens: np.ascontiguousarray(tokens, np.int32),
             Field.source: np.ascontiguousarray(source, np.int64),
             Field.noise: np.ascontiguousarray(noise, np.float32),
+            Field.logits: np.empty((rows, self._spec.seq_len, self._spec.symbols), np.float32),
             Field.answer: np.empty((rows, self._spec.seq_len), np.int32),
             Field.q_halt: np.empty(rows, np.float32),
         }
@@ -133,7 +135,7 @@ class LatticeKernel:
         self._team.run(max(1, min(rows, len(self._jobs))))
         self._carry, self._next = self._next, self._carry
         self._rows = rows
-        return KernelAnswers(arrays[Field.answer], arrays[Field.q_halt])
+        return KernelAnswers(arrays[Field.answer], arrays[Field.q_halt], arrays[Field.logits])
 
 
 def usable_cores() -> int:

@@ -21,7 +21,7 @@ def write_begin(body: Body) -> None:
     _write_roles(body, row)
 
 
-def _pairs_of(body: Body, field: Field, row: Value, size: int) -> Value:
+def pairs_of(body: Body, field: Field, row: Value, size: int) -> Value:
     """Where a row's P elements of `size` bytes begin."""
     first = body.builder.mul(row, body.size(Field.pairs))
     return body.code.at(body.address(field), first, size)
@@ -29,11 +29,11 @@ def _pairs_of(body: Body, field: Field, row: Value, size: int) -> Value:
 
 def _write_start(body: Body, row: Value) -> None:
     code, starts = body.code, body.address(Field.starts)
-    noise = _pairs_of(body, Field.noise, row, FLOAT)
+    noise = pairs_of(body, Field.noise, row, FLOAT)
     with code.loop(body.size(Field.pairs)) as pair:
         moved = code.spread(code.load(F32, code.at(noise, pair, FLOAT)))
         for state, field in enumerate((Field.y_next, Field.z_next)):
-            to = _pairs_of(body, field, row, body.layout.state_bytes)
+            to = pairs_of(body, field, row, body.layout.state_bytes)
             for j in range(body.layout.vectors):
                 start = body.load_state(starts, I64(state), j)
                 along = body.load_state(starts, I64(2 + state), j)
@@ -44,8 +44,8 @@ def _write_carry_on(body: Body, row: Value, source: Value) -> None:
     code, size = body.code, body.layout.state_bytes
     with code.loop(body.size(Field.pairs)) as pair:
         for before, after in ((Field.y, Field.y_next), (Field.z, Field.z_next)):
-            state = _pairs_of(body, before, source, size)
-            to = _pairs_of(body, after, row, size)
+            state = pairs_of(body, before, source, size)
+            to = pairs_of(body, after, row, size)
             for j in range(body.layout.vectors):
                 code.store(body.load_state(state, pair, j), body.state(to, pair, j))
 
@@ -78,11 +78,12 @@ def write_ask(body: Body) -> None:
 
 
 def write_read(body: Body) -> None:
-    """The answer, a cell's best symbol and the first of equals; and q of the mean of y."""
+    """Logits; the answer, a cell's best symbol and the first of equals; and q of the mean of y."""
     builder, code, (row, y) = body.builder, body.code, body.arguments
     best, token, q = (builder.alloca(kind) for kind in (F32, I32, F32))
     cells, symbols = body.size(Field.cells), body.size(Field.symbols)
     answer = code.at(body.address(Field.answer), builder.mul(row, cells), 4)
+    logits = pairs_of(body, Field.logits, row, FLOAT)
     code.store(code.load(F32, body.address(Field.halt_bias)), q)
     with code.loop(cells) as cell:
         code.store(F32(NO_SYMBOL_LOGIT), best)
@@ -91,8 +92,7 @@ def write_read(body: Body) -> None:
         with code.loop(symbols) as symbol:
             pair = builder.add(first, symbol)
             logit = _dot(body, y, pair, Field.read)
-            if body.layout.keeps:
-                code.store(logit, code.at(body.address(Field.logits), pair, FLOAT))
+            code.store(logit, code.at(logits, pair, FLOAT))
             code.store(code.add(code.load(F32, q), _dot(body, y, pair, Field.halt)), q)
             better = builder.fcmp_ordered(">", logit, code.load(F32, best))
             own = builder.trunc(builder.add(symbol, body.size(Field.first_symbol)), I32)

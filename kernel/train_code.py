@@ -15,6 +15,7 @@ from kernel.job import Field
 from kernel.layout import FLOAT, Layout, Network
 from kernel.network_code import NetworkCode
 from kernel.refine_back_code import write_collect, write_scatter, write_spread
+from kernel.row_code import pairs_of
 from kernel.tape_code import point_at_slot
 
 ROLES = 3
@@ -137,7 +138,8 @@ def _write_loss(body: Body) -> None:
     q_halt = code.at(body.address(Field.q_halt), row, FLOAT)
     gradients = [body.address(field) for field in (Field.d_logits, Field.d_q)]
     values = code.at(body.address(Field.losses), row, FLOAT * LOSS_VALUES)
-    addresses = [body.address(Field.logits), q_halt, labels, *gradients, values]
+    logits = pairs_of(body, Field.logits, row, FLOAT)
+    addresses = [logits, q_halt, labels, *gradients, values]
     at = code.at(body.job, Field.row_loss, 8)
     builder.call(builder.load(at, typ=ROW_LOSS.as_pointer()), [*numbers, *addresses])
 

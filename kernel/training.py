@@ -23,7 +23,9 @@ CHUNKS = 16  # of a batch: so many sums of gradients, whatever the number of thr
 
 @dataclass(frozen=True)
 class TrainedStep:
-    """y, z: (B, P, D) float32, the new carry; answer: (B, S) int32; q_halt: (B,) float32 logit.
+    """y, z: (B, P, D) float32, the new carry; logits: (B, S, N) float32, of each cell's symbols.
+
+    answer: (B, S) int32; q_halt: (B,) float32 logit.
 
     losses: (B, LOSS_VALUES) float32, what the rows' losses reported; gradients: summed over the
     rows, named and shaped as the model's parameters.
@@ -31,6 +33,7 @@ class TrainedStep:
 
     y: FloatArray
     z: FloatArray
+    logits: FloatArray
     answer: npt.NDArray[np.int32]
     q_halt: FloatArray
     losses: FloatArray
@@ -123,6 +126,7 @@ class LatticeTraining:
             Field.z: np.ascontiguousarray(z, np.float32),
             Field.y_next: np.empty(state, np.float32),
             Field.z_next: np.empty(state, np.float32),
+            Field.logits: np.empty((*cells, self._spec.symbols), np.float32),
             Field.answer: np.empty(cells, np.int32),
             Field.q_halt: np.empty(self._batch, np.float32),
             Field.losses: np.zeros((self._batch, LOSS_VALUES), np.float32),
@@ -137,6 +141,7 @@ class LatticeTraining:
         return TrainedStep(
             y=arrays[Field.y_next],
             z=arrays[Field.z_next],
+            logits=arrays[Field.logits],
             answer=arrays[Field.answer],
             q_halt=arrays[Field.q_halt],
             losses=arrays[Field.losses],
@@ -204,7 +209,6 @@ def _gradient_memory(layout: Layout, spec: PuzzleSpec) -> dict[Field, Bytes]:
     """What one thread alone writes to for gradients."""
     pairs, groups = spec.seq_len * spec.symbols, GROUP_KINDS * spec.seq_len
     sizes = {
-        Field.logits: FLOAT * pairs,
         Field.d_logits: FLOAT * pairs,
         Field.d_q: FLOAT,
         Field.d_out: layout.state_bytes * pairs,

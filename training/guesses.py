@@ -43,6 +43,45 @@ class Guessing:
             torch.where(wrong.any(1, keepdim=True), IGNORED_LABEL, drawn.labels),
         )
 
+    def again(self, asked: Drawn, logits: Tensor, generator: torch.Generator) -> Drawn:
+        """One more guess in every row, in the cell whose second best symbol is the likeliest.
+
+        logits: (B, S, N) of the last answer. A share of the guesses of a row whose others are all
+        right is right, the others are drawn as likely as the network has them.
+        """
+        given = self._given(asked.tokens)
+        taken = (torch.einsum("st,btn->bsn", self._sees, given) > 0) | given.bool()
+        likely = logits.masked_fill(taken, -torch.inf).softmax(-1).nan_to_num(0.0)
+        likely = likely * (asked.tokens < self._first_symbol).unsqueeze(-1)
+        cell = likely.topk(2).values[..., 1].argmax(1, keepdim=True)  # (B, 1)
+        in_cell = likely.gather(1, cell.unsqueeze(-1).expand(-1, -1, self._symbols)).squeeze(1)
+        # Where no symbol is left, any: the question has no solution, and stays without.
+        in_cell = in_cell + torch.finfo(in_cell.dtype).tiny
+        drawn = torch.multinomial(in_cell, 1, generator=generator) + self._first_symbol
+        label = asked.labels.gather(1, cell)
+        right = _uniform(tuple(cell.shape), generator) < self._guesses.right
+        symbol = torch.where(right & (label != IGNORED_LABEL), label, drawn)
+        wrong = symbol != label
+        return Drawn(
+            asked.tokens.scatter(1, cell, symbol),
+            torch.where(wrong, IGNORED_LABEL, asked.labels),
+        )
+
+    @property
+    def share_again(self) -> float:
+        """Of the rows that come to nothing, so many are asked again."""
+        return self._guesses.again
+
+    @property
+    def most(self) -> int:
+        """Guesses of a row."""
+        return self._guesses.count[1]
+
+    def _given(self, tokens: Tensor) -> Tensor:
+        """(B, S, N) float32, 1 where a cell is given as this symbol."""
+        own = torch.arange(self._symbols, device=tokens.device) + self._first_symbol
+        return (tokens.unsqueeze(-1) == own).float()
+
     def _choose(self, tokens: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """(B, S) bool, the cells that are guessed; (B, S) int64, in which order."""
         rows, low, high = (tokens.shape[0], 1), *self._guesses.count
@@ -56,8 +95,7 @@ class Guessing:
     def _wrong_symbols(self, drawn: Drawn, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """(B, S) int64 a wrong token that clashes with no given; (B, S) bool, if there is one."""
         own = torch.arange(self._symbols, device=drawn.tokens.device) + self._first_symbol
-        given = (drawn.tokens.unsqueeze(-1) == own).float()
-        clashes = torch.einsum("st,btn->bsn", self._sees, given) > 0
+        clashes = torch.einsum("st,btn->bsn", self._sees, self._given(drawn.tokens)) > 0
         allowed = ~clashes & (drawn.labels.unsqueeze(-1) != own)
         drawn_symbol = (_uniform(tuple(allowed.shape), generator) * allowed).argmax(-1)
         return drawn_symbol + self._first_symbol, allowed.any(-1)

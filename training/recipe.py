@@ -116,11 +116,15 @@ class Guesses(_Frozen):
     """Questions with guessed symbols as further givens, as the solving policy asks them.
 
     share: of fresh rows; count: how many guesses; wrong: share of these rows with a wrong guess.
+    again: of the rows that come to nothing, so many are asked again with one more guess at where
+    the network is in two minds, up to count[1] of them; right: how often that guess is right.
     """
 
     share: float = Field(default=0.0, ge=0, le=1)
     count: tuple[int, int] = (1, 6)
     wrong: float = Field(default=0.5, ge=0, le=1)
+    again: float = Field(default=0.0, ge=0, le=1)
+    right: float = Field(default=0.5, ge=0, le=1)
 
     @model_validator(mode="after")
     def _ordered(self) -> "Guesses":

@@ -14,7 +14,7 @@ from torch import Tensor
 from model.trm import Carry, TinyRecursiveModel
 from training.augment import Augment
 from training.guesses import Guessing
-from training.pool import Pool
+from training.pool import Drawn, Pool
 from training.recipe import Halting
 from training.step import Stepped
 
@@ -68,15 +68,14 @@ class RollingBatch:
         self.carry = trm.start(torch.zeros(batch_size, self._state_len, device=device), dtype=dtype)
         self.steps = torch.zeros(batch_size, dtype=torch.int64, device=device)
         self.at_least = torch.zeros_like(self.steps)
+        self.guessed = torch.zeros_like(self.steps)  # guesses at where the network was in doubt
+        self._logits: Tensor | None = None
         self.halted = torch.ones(batch_size, dtype=torch.bool, device=device)
+        self._stuck = torch.zeros_like(self.halted)
 
     def refill(self) -> None:
         """Put a fresh puzzle and a fresh carry into every halted row."""
-        drawn = self.pool.draw(self._batch_size, self._generator)
-        if self._augment is not None:
-            drawn = self._augment(drawn, self._generator)
-        if self._guessing is not None:
-            drawn = self._guessing(drawn, self._generator)
+        drawn = self._draw()
         start = self._trm.start(self._start_noise(), self._dtype)
         new = self.halted.unsqueeze(-1)
         self.tokens = torch.where(new, drawn.tokens, self.tokens)
@@ -87,6 +86,36 @@ class RollingBatch:
         )
         self.steps = torch.where(self.halted, 0, self.steps)
         self.at_least = torch.where(self.halted, self._draw_at_least(), self.at_least)
+
+    def _draw(self) -> Drawn:
+        """What every row is asked if it is asked anew."""
+        drawn = self.pool.draw(self._batch_size, self._generator)
+        if self._augment is not None:
+            drawn = self._augment(drawn, self._generator)
+        if self._guessing is None:
+            return drawn
+        drawn = self._guessing(drawn, self._generator)
+        if self._logits is None:
+            return drawn
+        further = self._guessing.again(
+            Drawn(self.tokens, self.labels), self._logits, self._generator
+        )
+        stuck = self._stuck.unsqueeze(-1)
+        self.guessed = torch.where(self._stuck, self.guessed + 1, self.guessed * ~self.halted)
+        return Drawn(
+            torch.where(stuck, further.tokens, drawn.tokens),
+            torch.where(stuck, further.labels, drawn.labels),
+        )
+
+    def _find_stuck(self, came_to_nothing: Tensor) -> Tensor:
+        """(B,) bool: halted rows that are asked again with one more guess."""
+        if self._guessing is None or not self._guessing.share_again:
+            return torch.zeros_like(came_to_nothing)
+        chosen = torch.rand(
+            self._batch_size, generator=self._generator, device=self._generator.device
+        )
+        allowed = self.guessed < self._guessing.most
+        return came_to_nothing & allowed & (chosen < self._guessing.share_again)
 
     def _draw_at_least(self) -> Tensor:
         """(B,) int64: steps that a row makes however sure it is.
@@ -121,6 +150,8 @@ class RollingBatch:
         at_cap = self.steps >= self._halting.max_supervision_steps
         halted = (confident & (self.steps >= self.at_least)) | at_cap
         self.halted = halted
+        self._stuck = self._find_stuck(at_cap & ~stepped.loss.exact & ~(refuted & noticed))
+        self._logits = stepped.logits
         return Halted(
             rows=(halted & ~refuted).sum(),
             exact=(halted & stepped.loss.exact).sum(),
@@ -138,6 +169,9 @@ class RollingBatch:
             "z": self.carry.z,
             "steps": self.steps,
             "at_least": self.at_least,
+            "guessed": self.guessed,
+            "stuck": self._stuck,
+            "logits": self._logits,
             "halted": self.halted,
         }
 
@@ -147,4 +181,6 @@ class RollingBatch:
         self.tokens, self.labels = state["tokens"].to(device), state["labels"].to(device)
         self.carry = Carry(state["y"].to(device), state["z"].to(device))
         self.steps, self.at_least = state["steps"].to(device), state["at_least"].to(device)
-        self.halted = state["halted"].to(device)
+        self.halted, self._stuck = state["halted"].to(device), state["stuck"].to(device)
+        self.guessed = state["guessed"].to(device)
+        self._logits = None if state["logits"] is None else state["logits"].to(device)

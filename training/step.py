@@ -20,9 +20,13 @@ from training.row_loss import compiled_row_loss, supports
 
 @dataclass(frozen=True)
 class Stepped:
-    """carry: the next step's; q_halt: (B,) float32 logit. Nothing of it has a gradient."""
+    """carry: the next step's; logits: (B, S, N) float32, of each cell's symbols.
+
+    q_halt: (B,) float32 logit. Nothing of it has a gradient.
+    """
 
     carry: Carry
+    logits: Tensor
     q_halt: Tensor
     loss: StepLoss
 
@@ -44,8 +48,9 @@ class TrainingStep(ABC):
 class TorchStep(TrainingStep):
     """On any device, compiled by PyTorch if the recipe says so."""
 
-    def __init__(self, trm: TinyRecursiveModel, recipe: Recipe) -> None:
+    def __init__(self, trm: TinyRecursiveModel, spec: PuzzleSpec, recipe: Recipe) -> None:
         self._trm = trm
+        self._first_symbol = spec.vocab_size - spec.symbols
         self._loss = recipe.loss
         self._dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
         self._forward = (
@@ -65,7 +70,8 @@ class TorchStep(TrainingStep):
     def __call__(self, tokens: Tensor, labels: Tensor, carry: Carry) -> Stepped:
         output, loss = self._forward(tokens, labels, carry.y, carry.z)
         loss.total.backward()
-        return Stepped(output.carry, output.q_halt.detach(), loss)
+        logits = output.logits.detach()[..., self._first_symbol :]
+        return Stepped(output.carry, logits, output.q_halt.detach(), loss)
 
 
 @final
@@ -119,8 +125,10 @@ class KernelStep(TrainingStep):
         answer, halt, exact, refuted = torch.from_numpy(stepped.losses).unbind(1)
         answer, halt = answer.mean(), halt.mean()
         loss = StepLoss(answer + self._q_weight * halt, answer, halt, exact.bool(), refuted.bool())
-        y, z, q_halt = map(torch.from_numpy, (stepped.y, stepped.z, stepped.q_halt))
-        return Stepped(Carry(y, z), q_halt, loss)
+        y, z, logits, q_halt = map(
+            torch.from_numpy, (stepped.y, stepped.z, stepped.logits, stepped.q_halt)
+        )
+        return Stepped(Carry(y, z), logits, q_halt, loss)
 
 
 def training_step(
@@ -131,14 +139,14 @@ def training_step(
     Raises: UnsupportedError if that is the kernel, and cannot be had.
     """
     if recipe.runtime == "torch":
-        return TorchStep(trm, recipe)
+        return TorchStep(trm, spec, recipe)
     try:
         _check_kernel(recipe.model.cell, recipe.loss, device)
         return KernelStep(trm, spec, recipe, batch=lane.batch_size)
     except UnsupportedError:
         if recipe.runtime == "kernel":
             raise
-        return TorchStep(trm, recipe)
+        return TorchStep(trm, spec, recipe)
 
 
 def _check_kernel(cell: str, loss: Loss, device: torch.device) -> None:

@@ -15,7 +15,7 @@ from kernel.train_code import TrainCode
 from kernel.training import LatticeTraining, TrainedStep
 from kernel.weights import LatticeWeights
 from model.config import ModelConfig
-from model.trm import Carry, TinyRecursiveModel
+from model.trm import Carry, StepOutput, TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
 from tests.model.small import LATTICE, small_trm, sudoku
 from training.losses import IGNORED_LABEL, StepLoss, step_loss
@@ -65,7 +65,9 @@ def compiled(
     return kernel.step(weights, batch.tokens, batch.labels, batch.y, batch.z)
 
 
-def by_torch(trm: TinyRecursiveModel, batch: Batch) -> tuple[Carry, StepLoss, dict[str, Floats]]:
+def by_torch(
+    trm: TinyRecursiveModel, batch: Batch
+) -> tuple[StepOutput, StepLoss, dict[str, Floats]]:
     tokens = torch.from_numpy(batch.tokens).long()
     trm.zero_grad()
     output = trm(tokens, Carry(torch.from_numpy(batch.y), torch.from_numpy(batch.z)))
@@ -75,14 +77,17 @@ def by_torch(trm: TinyRecursiveModel, batch: Batch) -> tuple[Carry, StepLoss, di
     for name, parameter in trm.named_parameters():
         assert parameter.grad is not None
         gradients[name] = parameter.grad.numpy()
-    return output.carry, loss, gradients
+    return output, loss, gradients
 
 
 def check(trm: TinyRecursiveModel, spec: PuzzleSpec, isa: Isa | None = None) -> None:
     batch = Batch(trm, spec)
     found = compiled(trm, spec, batch, isa)
-    carry, loss, gradients = by_torch(trm, batch)
+    output, loss, gradients = by_torch(trm, batch)
+    carry, logits = output.carry, output.logits.detach().numpy()
     np.testing.assert_allclose(found.y, carry.y.numpy(), atol=TOLERANCE)
+    first = spec.vocab_size - spec.symbols
+    np.testing.assert_allclose(found.logits, logits[..., first:], atol=TOLERANCE)
     np.testing.assert_allclose(found.z, carry.z.numpy(), atol=TOLERANCE)
     answer, halt = found.losses[:, 0].mean(), found.losses[:, 1].mean()
     np.testing.assert_allclose(answer, loss.answer.item(), rtol=1e-5)

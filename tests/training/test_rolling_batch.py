@@ -43,7 +43,7 @@ def _stepped(
     zero = torch.zeros(())
     none = torch.zeros(ROWS, dtype=torch.bool)
     loss = StepLoss(zero, zero, zero, EXACT, none if refuted is None else refuted)
-    return Stepped(carry, q_halt, loss)
+    return Stepped(carry, torch.zeros(ROWS, 16, 4), q_halt, loss)
 
 
 NOBODY = torch.full((ROWS,), -1.0)
