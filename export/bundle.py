@@ -37,7 +37,6 @@ log = logging.getLogger(__name__)
 PARITY_PUZZLES = 200
 PARITY_SEED = 0
 KERNEL_FILE = "kernel-weights.npz"
-LATTICE_GUESSES = (2, 5)  # measured: docs/experiments.md
 DEFAULT_NOISE_SCALE = 0.5  # of a lattice's restarts; what its recipe trains with
 
 
@@ -163,5 +162,5 @@ def restart_of(info: CheckpointInfo, noise_scale: float = DEFAULT_NOISE_SCALE) -
     """What tells a second attempt of this model from its first."""
     # Views do nothing for a lattice, which is equivariant to all of them.
     if info.config.cell == "lattice":
-        return Restart(by="guesses", guesses=LATTICE_GUESSES, noise_scale=noise_scale)
+        return Restart(by="search", noise_scale=noise_scale, refuted_q=info.refuted_q)
     return Restart(by="views")

@@ -40,13 +40,16 @@ def step_inputs(spec: PuzzleSpec, state_len: int, hidden_size: int) -> tuple[Ten
 
 
 def step_outputs(spec: PuzzleSpec, state_len: int, hidden_size: int) -> tuple[Tensor, ...]:
-    """y_next, z_next, answer, q_halt."""
+    """y_next, z_next, answer, q_halt, logits (where the puzzle has units)."""
     carry = (BATCH, state_len, hidden_size)
+    of_symbols = Tensor("logits", TensorProto.FLOAT, (BATCH, spec.seq_len, spec.symbols))
+    logits = (of_symbols,) if spec.symbols else ()
     return (
         Tensor("y_next", TensorProto.FLOAT, carry),
         Tensor("z_next", TensorProto.FLOAT, carry),
         Tensor("answer", TensorProto.INT32, (BATCH, spec.seq_len)),
         Tensor("q_halt", TensorProto.FLOAT, (BATCH,)),
+        *logits,
     )
 
 

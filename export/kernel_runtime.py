@@ -60,4 +60,4 @@ class KernelStepper(Stepper):
         task: npt.NDArray[np.int64] | None = None,  # noqa: ARG002 (a lattice has no tasks)
     ) -> StepAnswers:
         stepped = self._kernel.step(tokens, source, noise)
-        return StepAnswers(stepped.answer, stepped.q_halt)
+        return StepAnswers(stepped.answer, stepped.q_halt, stepped.logits)

@@ -74,7 +74,5 @@ class OnnxStepper(Stepper):
         feed = {"tokens": tokens, "source": source, "noise": noise, "y": self._y, "z": self._z}
         if self._spec.uses_task and task is not None:
             feed["task"] = task
-        self._y, self._z, answer, q_halt = self._session.run(
-            ["y_next", "z_next", "answer", "q_halt"], feed
-        )
-        return StepAnswers(answer, q_halt)
+        self._y, self._z, answer, q_halt, *logits = self._session.run(None, feed)
+        return StepAnswers(answer, q_halt, *logits)

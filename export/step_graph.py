@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from export.contract import BATCH, PREVIOUS_BATCH, check_contract, step_inputs, step_outputs
 from export.contract import Tensor as ContractTensor
 from export.errors import ExportError
+from model.stepper import symbol_logits
 from model.trm import Carry, TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
 
@@ -33,9 +34,9 @@ class StepModule(nn.Module):
     def __init__(self, trm: TinyRecursiveModel, spec: PuzzleSpec) -> None:
         super().__init__()
         self.trm = trm
-        self.takes_task = spec.uses_task
+        self.spec = spec
 
-    def forward(self, tokens: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, tokens: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         """Inputs and outputs in the order of `export.contract`."""
         task, (source, noise, y, z) = self._split(tokens, rest)
         fresh = (source < 0).unsqueeze(-1).unsqueeze(-1)
@@ -47,12 +48,14 @@ class StepModule(nn.Module):
         )
         output = self.trm(tokens.to(torch.int64), carry, task)  # ONNX gathers by int64 only
         answer = output.logits.argmax(-1).to(torch.int32)
-        return output.carry.y, output.carry.z, answer, output.q_halt
+        logits = symbol_logits(output.logits, self.spec)
+        found = (output.carry.y, output.carry.z, answer, output.q_halt)
+        return found if logits is None else (*found, logits)
 
     def _split(
         self, tokens: Tensor, rest: tuple[Tensor, ...]
     ) -> tuple[Tensor | None, tuple[Tensor, ...]]:
-        if self.takes_task:
+        if self.spec.uses_task:
             return rest[0], rest[1:]
         if self.trm.config.tasks:  # a puzzle without tasks is the table's row 0
             return torch.zeros_like(tokens[:, 0], dtype=torch.int64), rest

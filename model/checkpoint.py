@@ -33,7 +33,10 @@ class CheckpointError(Exception):
 
 
 class CheckpointInfo(BaseModel):
-    """What model.json says."""
+    """What model.json says.
+
+    refuted_q: a halt logit below it says that a question has no solution, if that was trained.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,6 +46,7 @@ class CheckpointInfo(BaseModel):
     specs: tuple[PuzzleSpec, ...] = Field(min_length=1)
     optimizer_steps: int = Field(ge=0)
     trained_supervision_steps: int = Field(gt=0)
+    refuted_q: float | None = None
     metrics: dict[str, float] = {}
     versions: dict[str, str] = {}
 

@@ -11,6 +11,7 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from model.trm import Carry, TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
@@ -20,10 +21,19 @@ FRESH = -1  # as `source`: this row starts anew
 
 @dataclass(frozen=True)
 class StepAnswers:
-    """answer: (B, S) int32 arg-max tokens; q_halt: (B,) float32 logit of "solved"."""
+    """answer: (B, S) int32 arg-max tokens; q_halt: (B,) float32 logit of "solved".
+
+    logits: (B, S, N) float32 of each cell's symbols; None for a puzzle without units.
+    """
 
     answer: npt.NDArray[np.int32]
     q_halt: npt.NDArray[np.float32]
+    logits: npt.NDArray[np.float32] | None = None
+
+
+def symbol_logits(logits: Tensor, spec: PuzzleSpec) -> Tensor | None:
+    """(B, S, V) of all tokens -> (B, S, N) of the symbols; None for a puzzle without units."""
+    return logits[..., spec.vocab_size - spec.symbols :] if spec.symbols else None
 
 
 class Stepper(ABC):
@@ -99,7 +109,10 @@ class TorchStepper(Stepper):
             )
         self._carry = output.carry
         answer = output.logits.argmax(-1).to("cpu", torch.int32).numpy()
-        return StepAnswers(answer, output.q_halt.cpu().numpy())
+        logits = symbol_logits(output.logits, self._spec)
+        return StepAnswers(
+            answer, output.q_halt.cpu().numpy(), None if logits is None else logits.cpu().numpy()
+        )
 
     def _tasks(self, task: npt.NDArray[np.int64] | None, batch: int) -> npt.NDArray[np.int64]:
         # Without tasks of its own a puzzle is row 0 of the table, the reference's blank task.

@@ -97,6 +97,12 @@ class PuzzleKind(ABC):
             for cell in range(self.spec.seq_len)
         )
 
+    @cached_property
+    def neighbours(self) -> npt.NDArray[np.float32]:
+        """(S, S): 1 where two cells share a unit, and where a cell that has one meets itself."""
+        units = [set(units) for units in self.units_of_cells]
+        return np.array([[bool(one & other) for other in units] for one in units], np.float32)
+
     @abstractmethod
     def parse(self, raw: RawGrid) -> Grid:
         """Read an outside form into a (H, W) uint8 grid.

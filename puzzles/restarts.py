@@ -1,19 +1,20 @@
-"""What tells a later attempt from the first: start noise, another view, or a few guesses.
+"""What tells a later attempt from the first: start noise, another view, or guesses.
 
-Shared by the server, which restarts puzzles, and by evaluation, which measures those restarts.
-Everything is drawn from a fixed seed and the attempt's number: the same question gets the same
+Shared by the server, which restarts puzzles, and by evaluation, which measures those restarts. All
+randomness comes from a fixed seed and the attempt's number: the same question gets the same
 attempts again.
 """
 
+from abc import ABC, abstractmethod
 from functools import lru_cache
-from itertools import islice
-from typing import Literal
+from typing import Literal, final
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from puzzles.kind import Grid, PuzzleKind, View
+from puzzles.search import Ended, Search
 
 SEED = 0
 
@@ -22,16 +23,15 @@ class Restart(BaseModel):
     """How a model's attempts differ.
 
     noise: Gaussian start noise of `noise_scale`. views: the question under another symmetry.
-    guesses: the question with some of the first attempt's own answers as further givens, between
-    `guesses[0]` and `guesses[1]` of them, and start noise. The network still does all deduction,
-    and the rules judge the answer against the question as it was asked.
+    search: the question with guesses as further givens where the network was of two minds
+    (`puzzles.search`), and start noise; an attempt whose halt logit falls below `refuted_q` ends.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    by: Literal["noise", "views", "guesses"]
+    by: Literal["noise", "views", "search"]
     noise_scale: float = Field(default=0.0, ge=0)
-    guesses: tuple[int, int] = (0, 0)
+    refuted_q: float | None = None  # None: no halt logit ends an attempt
 
 
 def start_noise(restart: Restart, attempt: int, state_len: int) -> npt.NDArray[np.float32]:
@@ -52,46 +52,71 @@ def _noise(attempt: int, state_len: int, scale: float) -> npt.NDArray[np.float32
     return noise
 
 
-def view_of_attempt(
-    kind: PuzzleKind, question: Grid, first_answer: Grid | None, restart: Restart, attempt: int
-) -> View:
-    """How an attempt, counted from 1, sees the question.
+class Attempts(ABC):
+    """One puzzle's attempts, one after the other; begins with the first."""
 
-    first_answer: what the first attempt ended with; guesses are taken from it.
-    """
-    if attempt > 1 and restart.by == "views":
-        views = kind.views(question, np.random.default_rng(SEED))
-        return next(islice(views, attempt - 1, None))
-    if attempt > 1 and restart.by == "guesses" and first_answer is not None:
-        rng = np.random.default_rng((SEED, attempt))
-        low, high = restart.guesses
-        count = int(rng.integers(low, high + 1))
-        question = with_guesses(kind, question, first_answer, count, rng)
-    return View(question, undo=lambda answer: answer)
+    @property
+    @abstractmethod
+    def view(self) -> View:
+        """How the present attempt sees the question."""
+
+    @abstractmethod
+    def go_on(self, ended: Ended | None) -> None:
+        """Begin the next attempt; `ended` says how this one did, None if the network did not."""
 
 
-def with_guesses(
-    kind: PuzzleKind, question: Grid, answer: Grid, count: int, rng: np.random.Generator
-) -> Grid:
-    """`question` with up to `count` symbols of `answer` in randomly chosen empty cells.
+def attempts_of(kind: PuzzleKind, question: Grid, restart: Restart) -> Attempts:
+    """The attempts at a question."""
+    if restart.by == "views":
+        return _Views(kind, question)
+    if restart.by == "search":
+        return _Guesses(kind, question, restart)
+    return _Same(question)
 
-    A guess that clashes with what stands in one of its units already is passed over.
-    """
-    cells, guesses = question.flatten(), answer.ravel().tolist()
-    units_of = kind.units_of_cells
-    standing = {
-        (unit, symbol)
-        for cell, symbol in enumerate(cells.tolist())
-        if symbol
-        for unit in units_of[cell]
-    }
-    for cell in rng.permutation(np.flatnonzero(cells == 0)).tolist():
-        if count == 0:
-            break
-        symbol = guesses[cell]
-        places = {(unit, symbol) for unit in units_of[cell]}
-        if symbol and not places & standing:
-            cells[cell] = symbol
-            standing |= places
-            count -= 1
-    return cells.reshape(question.shape)
+
+@final
+class _Same(Attempts):
+    def __init__(self, question: Grid) -> None:
+        self._view = View(question, undo=_as_it_is)
+
+    @property
+    def view(self) -> View:
+        return self._view
+
+    def go_on(self, ended: Ended | None) -> None:
+        """Only the start noise differs."""
+
+
+@final
+class _Views(Attempts):
+    def __init__(self, kind: PuzzleKind, question: Grid) -> None:
+        self._views = kind.views(question, np.random.default_rng(SEED))
+        self._view = View(question, undo=_as_it_is)
+        next(self._views)  # the first is the question as it is
+
+    @property
+    def view(self) -> View:
+        return self._view
+
+    def go_on(self, ended: Ended | None) -> None:  # noqa: ARG002 (views come in a fixed order)
+        self._view = next(self._views)
+
+
+@final
+class _Guesses(Attempts):
+    def __init__(self, kind: PuzzleKind, question: Grid, restart: Restart) -> None:
+        self._search = Search(kind, question, restart.refuted_q)
+        self._view = View(question, undo=_as_it_is)
+
+    @property
+    def view(self) -> View:
+        return self._view
+
+    def go_on(self, ended: Ended | None) -> None:
+        if ended is not None:
+            self._search.go_on(ended)
+            self._view = View(self._search.question, undo=_as_it_is)
+
+
+def _as_it_is(answer: Grid) -> Grid:
+    return answer

@@ -137,6 +137,8 @@ class StepBuffers:
             "answer": self._new((rows, spec.seq_len), np.int32),
             "q_halt": self._new((rows,), np.float32),
         }
+        if spec.symbols:
+            outputs["logits"] = self._new((rows, spec.seq_len, spec.symbols), np.float32)
         return Bucket(rows, inputs, outputs)
 
     def _state_shape(self, rows: int) -> tuple[int, int, int]:

@@ -41,10 +41,14 @@ class StepInputs:
 
 @dataclass(frozen=True)
 class StepAnswers:
-    """answer: (B, S) int32 tokens; q_halt: (B,) float32 logit."""
+    """answer: (B, S) int32 tokens; q_halt: (B,) float32 logit.
+
+    logits: (B, S, N) float32 of each cell's symbols; None for a puzzle without units.
+    """
 
     answer: npt.NDArray[np.int32]
     q_halt: npt.NDArray[np.float32]
+    logits: npt.NDArray[np.float32] | None = None
 
 
 class Engine(ABC):
@@ -131,7 +135,11 @@ class OnnxEngine(Engine):
         self._buffers.bind(self._binding, bucket)
         self._session.run_with_iobinding(self._binding, self._run_options(bucket.rows))
         self._buffers.swap()
-        return StepAnswers(bucket.read("answer", rows), bucket.read("q_halt", rows))
+        return StepAnswers(
+            bucket.read("answer", rows),
+            bucket.read("q_halt", rows),
+            bucket.read("logits", rows) if self._entry.spec.symbols else None,
+        )
 
     def _run_options(self, rows: int) -> ort.RunOptions | None:
         """Which recorded graph a run is: one for each bucket and each of the two carry buffers."""
@@ -203,11 +211,16 @@ def _expected_inputs(entry: GraphEntry) -> dict[str, tuple[str, Shape]]:
 def _expected_outputs(entry: GraphEntry) -> dict[str, tuple[str, Shape]]:
     state_type = STATE_TYPES[entry.dtype][0]
     carry = (state_type, (None, entry.state_len, entry.hidden_size))
+    spec = entry.spec
+    logits: dict[str, tuple[str, Shape]] = {
+        "logits": ("tensor(float)", (None, spec.seq_len, spec.symbols))
+    }
     return {
         "y_next": carry,
         "z_next": carry,
         "answer": ("tensor(int32)", (None, entry.spec.seq_len)),
         "q_halt": ("tensor(float)", (None,)),
+        **(logits if spec.symbols else {}),
     }
 
 

@@ -48,7 +48,7 @@ class KernelEngine(Engine):
 
     def step(self, inputs: StepInputs) -> StepAnswers:
         stepped = self._kernel.step(inputs.tokens, inputs.source, inputs.noise)
-        return StepAnswers(stepped.answer, stepped.q_halt)
+        return StepAnswers(stepped.answer, stepped.q_halt, stepped.logits)
 
     def reset(self) -> None:
         self._kernel.reset()

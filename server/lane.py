@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from puzzles.kind import Grid, Grids, PuzzleKind, Tokens, Verdict
-from puzzles.restarts import Restart, start_noise, view_of_attempt
+from puzzles.restarts import Restart, attempts_of, start_noise
+from puzzles.search import Ended
 from server.engine import Engine, StepInputs
 from server.policy import Budget, Finish, Spent, Status, StepOutcome
 from server.scheduler import FRESH, Departure, Plan, PlannedRow, Scheduler
@@ -47,14 +48,18 @@ class Job:
         self.budget = budget
         self.arrived_s = arrived_s
         self.future: Future[SolveResult] = Future()
-        self.first_answer: Grid | None = None  # the first attempt's last: guesses come from it
-        self.begin(attempt=1)
+        self.ended: Ended | None = None  # how the last supervision step of its attempt did
+        self._attempts = attempts_of(lane.puzzle, question, lane.restart)
+        self._ask()
 
-    def begin(self, attempt: int) -> None:
-        """Ask the question as this attempt sees it: sets `view` and `tokens`."""
-        puzzle, restart = self.lane.puzzle, self.lane.restart
-        self.view = view_of_attempt(puzzle, self.question, self.first_answer, restart, attempt)
-        self.tokens: Tokens = puzzle.encode(self.view.question)
+    def restart(self) -> None:
+        """Ask the question as the next attempt sees it: sets `view` and `tokens`."""
+        self._attempts.go_on(self.ended)
+        self._ask()
+
+    def _ask(self) -> None:
+        self.view = self._attempts.view
+        self.tokens: Tokens = self.lane.puzzle.encode(self.view.question)
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class Lane:
         self.scheduler = scheduler
         self.restart = restart
         self._engine = engine
+        self._refuted_q = -math.inf if restart.refuted_q is None else restart.refuted_q
         spec = puzzle.spec
         # Of the rows of the step before, in its order: rows that go on take theirs from here.
         self._questions: Grids = np.empty((0, spec.height, spec.width), np.uint8)
@@ -116,10 +122,14 @@ class Lane:
         stepped = self._engine.step(self._inputs(plan.rows))
         answers = self._undo(plan.rows, self.puzzle.decode_all(stepped.answer))
         verdicts = self.puzzle.verify_all(self._questions, answers)
-        for row, answer in zip(plan.rows, answers, strict=True):
-            if row.attempt == 1:
-                row.job.first_answer = answer
-        return StepReport(list(map(StepOutcome, verdicts, stepped.q_halt.tolist())), answers)
+        if stepped.logits is not None:
+            for row, logits, q_halt in zip(
+                plan.rows, stepped.logits, stepped.q_halt.tolist(), strict=True
+            ):
+                row.job.ended = Ended(logits, q_halt)
+        q_halt = stepped.q_halt.tolist()
+        refuted = (stepped.q_halt < self._refuted_q).tolist()
+        return StepReport(list(map(StepOutcome, verdicts, q_halt, refuted)), answers)
 
     def _undo(self, rows: Sequence[PlannedRow[Job]], answers: Grids) -> Grids:
         """Answers of the rows' views as answers to their questions."""
@@ -162,7 +172,7 @@ class Lane:
         for i in np.flatnonzero(source == FRESH).tolist():
             row = rows[i]
             if row.attempt > 1:
-                row.job.begin(row.attempt)
+                row.job.restart()
                 noise[i] = start_noise(self.restart, row.attempt, self._engine.state_len)
             self._questions[i], self._tokens[i] = row.job.question, row.job.tokens
         return StepInputs(tokens=self._tokens, source=source, noise=noise)

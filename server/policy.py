@@ -54,10 +54,14 @@ class Spent(NamedTuple):
 
 
 class StepOutcome(NamedTuple):
-    """What one supervision step says of one row: the rules' verdict and the halt logit."""
+    """What one supervision step says of one row: the rules' verdict and the halt logit.
+
+    refuted: the network believes that what it was asked, guesses included, has no solution.
+    """
 
     verdict: Verdict
     q_halt: float
+    refuted: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,8 @@ def decide(outcome: StepOutcome, spent: Spent, budget: Budget, now_s: float) -> 
         return Finish(Status.solved, StoppedBy.verified)
     if outcome.verdict is Verdict.unknown and outcome.q_halt > 0:
         return Finish(Status.solved, StoppedBy.q_halt)
-    attempt_over = spent.attempt_steps >= budget.max_steps
+    refuted = outcome.refuted and spent.attempts > 1  # the question itself has a solution
+    attempt_over = refuted or spent.attempt_steps >= budget.max_steps
     if attempt_over and spent.attempts >= budget.attempts:
         return Finish(Status.unsolved, StoppedBy.max_steps)
     if now_s >= budget.deadline_s:

@@ -41,7 +41,7 @@ ALLOWED = {
     "kernel": allow("kernel puzzles", "llvmlite numpy"),
     "model": allow("model puzzles", "numpy pydantic safetensors torch"),
     "training": allow(
-        "training model puzzles",
+        "training kernel model puzzles",
         "huggingface_hub matplotlib numba numpy pydantic rich safetensors tensorboard torch",
     ),
     "export": allow(

@@ -39,7 +39,7 @@ def evaluate(
         wanted = f"{data.name} holds {data.kind.spec.name}"
         raise EvaluationError(f"{wanted}, but the model answers {stepper.spec.name}")
     solves = solve_all(stepper, data, budget, on_step)
-    by_attempt = _by_attempt(solves, budget)
+    by_attempt = _by_attempt(solves)
     common_exact = solves.exact[:, : budget.common]
     return Evaluation(
         model=model_name,
@@ -81,16 +81,14 @@ def _verified_within(solves: Solves, step: int) -> Bools:
     return np.asarray(solves.verified[:, :step].any(axis=1))
 
 
-def _steps_spent(solves: Solves, budget: Budget) -> npt.NDArray[np.int64]:
+def _steps_spent(solves: Solves) -> npt.NDArray[np.int64]:
     """(N, A) supervision steps of each attempt, 0 where it was not needed."""
-    at = solves.verified_at
-    solved_before = np.cumsum(at > 0, axis=1) - (at > 0) > 0
-    return np.where(solved_before, 0, np.where(at > 0, at, budget.most))
+    return np.where(solves.verified_at > 0, solves.verified_at, solves.steps)
 
 
-def _by_attempt(solves: Solves, budget: Budget) -> tuple[AttemptFigures, ...]:
+def _by_attempt(solves: Solves) -> tuple[AttemptFigures, ...]:
     verified = np.logical_or.accumulate(solves.verified_at > 0, axis=1)
-    spent = np.cumsum(_steps_spent(solves, budget), axis=1)
+    spent = np.cumsum(_steps_spent(solves), axis=1)
     return tuple(
         AttemptFigures(
             attempts=attempt + 1,
@@ -98,7 +96,7 @@ def _by_attempt(solves: Solves, budget: Budget) -> tuple[AttemptFigures, ...]:
             exact=float((verified[:, attempt] & solves.found).mean()),
             mean_supervision_steps=float(spent[:, attempt].mean()),
         )
-        for attempt in range(budget.attempts)
+        for attempt in range(verified.shape[1])
     )
 
 
@@ -183,5 +181,5 @@ def _group(
         exact=tuple(solves.exact[chosen][:, at].mean(axis=0).tolist()),
         cell_accuracy=tuple(solves.right_cells[chosen][:, at].mean(axis=0).tolist()),
         verified=tuple(verified.mean(axis=0).tolist()),
-        mean_supervision_steps=float(_steps_spent(solves, budget)[chosen].sum(axis=1).mean()),
+        mean_supervision_steps=float(_steps_spent(solves)[chosen].sum(axis=1).mean()),
     )

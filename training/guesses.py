@@ -23,10 +23,7 @@ class Guessing:
         self._guesses = guesses
         self._symbols = kind.spec.symbols
         self._first_symbol = kind.spec.vocab_size - kind.spec.symbols
-        # (S, S): 1 where two cells share a unit, a cell with itself included.
-        units = [set(units) for units in kind.units_of_cells]
-        sees = [[float(bool(one & other)) for other in units] for one in units]
-        self._sees = torch.tensor(sees, device=device)
+        self._sees = torch.from_numpy(kind.neighbours).to(device)
 
     def __call__(self, drawn: Drawn, generator: torch.Generator) -> Drawn:
         """drawn: (B, S) tokens and labels -> the same with guesses; no labels if one is wrong."""

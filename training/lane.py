@@ -46,7 +46,7 @@ class TrainingLane:
             seq_len=kind.spec.seq_len,
             halting=recipe.halting,
             augment=SudokuAugment(kind.spec) if lane.augment else None,
-            guessing=Guessing(kind, recipe.guesses, device) if recipe.guesses.share else None,
+            guessing=Guessing(kind, recipe.guesses, device) if recipe.teaches_refutation else None,
             dtype=self.step.dtype,
             generator=self.generator,
         )

@@ -58,6 +58,9 @@ def learning_rate_share(optimizer_step: int, *, schedule: Schedule, total: int) 
         return (optimizer_step + 1) / schedule.warmup
     if schedule.name == "constant":
         return 1.0
+    if schedule.name == "decay":
+        left = (total - optimizer_step) / (schedule.decay * total)
+        return schedule.minimum + (1 - schedule.minimum) * min(1.0, left)
     progress = (optimizer_step - schedule.warmup) / max(1, total - schedule.warmup)
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
     return schedule.minimum + (1 - schedule.minimum) * cosine

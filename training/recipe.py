@@ -96,11 +96,16 @@ class Optimizer(_Frozen):
 
 
 class Schedule(_Frozen):
-    """Learning rate over optimizer steps: linear warm-up, then constant or cosine."""
+    """Learning rate over optimizer steps: linear warm-up, then constant, cosine or decay.
 
-    name: Literal["constant", "cosine"] = "constant"
+    decay: constant, and linearly down over the last `decay` of all steps (known as
+    warm-up-stable-decay): a run may still be made longer until the last part begins.
+    """
+
+    name: Literal["constant", "cosine", "decay"] = "constant"
     warmup: int = Field(default=2000, ge=0)
-    minimum: float = Field(default=0.0, ge=0, le=1)  # share of lr at the end of the cosine
+    decay: float = Field(default=0.2, gt=0, le=1)  # share of all steps
+    minimum: float = Field(default=0.0, ge=0, le=1)  # share of lr at the end
 
 
 class Halting(_Frozen):
@@ -155,6 +160,11 @@ class Recipe(_Frozen):
     save_every: int = Field(default=1000, gt=0)
     validate_every: int = Field(default=2000, gt=0)
     validation_puzzles: int = Field(default=512, gt=0)
+
+    @property
+    def teaches_refutation(self) -> bool:
+        """Whether the halt logit learns to tell questions that have no solution."""
+        return bool(self.guesses.share or self.guesses.again)
 
     @model_validator(mode="after")
     def _one_lane_per_puzzle(self) -> "Recipe":

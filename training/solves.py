@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from model.stepper import FRESH, StepAnswers, Stepper
-from puzzles.kind import Grid, Undo, Verdict
-from puzzles.restarts import Restart, start_noise, view_of_attempt
+from puzzles.kind import Grid, Verdict
+from puzzles.restarts import Restart, attempts_of, start_noise
+from puzzles.search import Ended
 from training.evaluation_data import EvaluationData
 
 Bools = npt.NDArray[np.bool_]
@@ -80,8 +81,8 @@ class Solves:
     verified: Bools  # (N, T) the rules accept the answer
     q_halt: Floats  # (N, T)
     verified_at: Ints  # (N, A) first verified step of each attempt; 0 = none, or not attempted
+    steps: Ints  # (N, A) supervision steps of each attempt
     found: Bools  # (N,) the first verified answer is the label
-    first_answer: npt.NDArray[np.uint8]  # (N, S) what the first attempt ended with
 
 
 def solve_all(
@@ -95,15 +96,33 @@ def solve_all(
         verified=np.zeros(shape, np.bool_),
         q_halt=np.full(shape, np.nan, np.float32),
         verified_at=np.zeros((len(data), budget.attempts), np.int64),
+        steps=np.zeros((len(data), budget.attempts), np.int64),
         found=np.zeros(len(data), np.bool_),
-        first_answer=np.zeros_like(data.answers),
     )
+    puzzles = _Puzzles(data, budget.restart)
     for attempt in range(1, budget.attempts + 1):
         unsolved = np.flatnonzero(~solves.verified_at.any(axis=1))
-        one = _Attempt(stepper, data, budget, attempt, solves)
+        one = _Attempt(stepper, puzzles, budget, attempt, solves)
         for done in one.run(unsolved):
             on_step(attempt, done, len(unsolved))
     return solves
+
+
+@final
+class _Puzzles:
+    """The puzzles' attempts, as they stand."""
+
+    def __init__(self, data: EvaluationData, restart: Restart) -> None:
+        self.data = data
+        self.restart = restart
+        shape = (data.kind.spec.height, data.kind.spec.width)
+        self.questions: list[Grid] = [cells.reshape(shape) for cells in data.questions]
+        self.attempts = [attempts_of(data.kind, question, restart) for question in self.questions]
+        self.ended: dict[int, Ended] = {}  # how the last supervision step of each puzzle did
+
+    def tokens(self, puzzle: int) -> npt.NDArray[np.int32]:
+        """What its present attempt asks."""
+        return self.data.kind.encode(self.attempts[puzzle].view.question)
 
 
 @final
@@ -111,13 +130,15 @@ class _Attempt:
     """One attempt of some puzzles. `rows` below are puzzle numbers, one per slot in use."""
 
     def __init__(
-        self, stepper: Stepper, data: EvaluationData, budget: Budget, attempt: int, solves: Solves
+        self, stepper: Stepper, puzzles: _Puzzles, budget: Budget, attempt: int, solves: Solves
     ) -> None:
-        self._stepper, self._data, self._budget = stepper, data, budget
+        self._stepper, self._puzzles, self._budget = stepper, puzzles, budget
+        self._data = puzzles.data
         self._attempt, self._solves = attempt, solves
         self._noise = start_noise(budget.restart, attempt, stepper.state_len)
         self._tokens: dict[int, npt.NDArray[np.int32]] = {}
-        self._undo: dict[int, Undo] = {}
+        refuted_q = budget.restart.refuted_q
+        self._refuted_q = -np.inf if attempt == 1 or refuted_q is None else refuted_q
 
     def run(self, puzzles: Ints) -> Iterator[int]:
         """Make the attempt; yields after each supervision step how many puzzles are done."""
@@ -139,30 +160,27 @@ class _Attempt:
             yield len(puzzles) - len(waiting) - len(rows)
 
     def _begin(self, puzzle: int) -> None:
-        kind = self._data.kind
-        question = self._grid(self._data.questions[puzzle])
-        first_answer = self._grid(self._solves.first_answer[puzzle])
-        view = view_of_attempt(kind, question, first_answer, self._budget.restart, self._attempt)
-        self._tokens[puzzle] = kind.encode(view.question)
-        self._undo[puzzle] = view.undo
-
-    def _grid(self, cells: npt.NDArray[np.uint8]) -> Grid:
-        return cells.reshape(self._data.kind.spec.height, self._data.kind.spec.width)
+        if self._attempt > 1:
+            self._puzzles.attempts[puzzle].go_on(self._puzzles.ended.get(puzzle))
+        self._tokens[puzzle] = self._puzzles.tokens(puzzle)
 
     def _settle(self, rows: Ints, steps: Ints, answers: StepAnswers) -> Bools:
         """Write down what each row did; (B,) bool, which of them leave."""
-        done = steps >= self._budget.most
+        refuted = answers.q_halt < self._refuted_q
+        done: Bools = refuted | (steps >= self._budget.most)
+        kind, solves = self._data.kind, self._solves
         for i, (row, step) in enumerate(zip(rows.tolist(), steps.tolist(), strict=True)):
-            grid = self._undo[row](self._data.kind.decode(answers.answer[i]))
+            grid = self._puzzles.attempts[row].view.undo(kind.decode(answers.answer[i]))
             right = grid.ravel() == self._data.answers[row]
-            question = self._grid(self._data.questions[row])
-            verified = self._data.kind.verify(question, grid) is Verdict.solved
+            verified = kind.verify(self._puzzles.questions[row], grid) is Verdict.solved
+            solves.steps[row, self._attempt - 1] = step
             if self._attempt == 1:
                 self._record(row, step, right, verified, answers.q_halt[i])
-                self._solves.first_answer[row] = grid.ravel()
-            if verified and not self._solves.verified_at[row, self._attempt - 1]:
-                self._solves.verified_at[row, self._attempt - 1] = step
-                self._solves.found[row] = right.all()
+            if answers.logits is not None:
+                self._puzzles.ended[row] = Ended(answers.logits[i], float(answers.q_halt[i]))
+            if verified and not solves.verified_at[row, self._attempt - 1]:
+                solves.verified_at[row, self._attempt - 1] = step
+                solves.found[row] = right.all()
             # A later attempt is only there to be verified: it needs no common steps.
             if verified and (self._attempt > 1 or step >= self._budget.common):
                 done[i] = True

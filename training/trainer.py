@@ -28,6 +28,7 @@ from puzzles.registry import by_name
 from training.lane import TrainingLane
 from training.optimizers import OptimizerGroup, learning_rate_share
 from training.recipe import Recipe
+from training.rolling_batch import REFUTED_Q
 from training.run_log import RunLog
 from training.run_state import checkpoint_path, checkpoints, prune, write_recipe
 
@@ -215,6 +216,7 @@ class Trainer:
             specs=self.trm.specs,
             optimizer_steps=self.optimizer_step,
             trained_supervision_steps=self.recipe.halting.max_supervision_steps,
+            refuted_q=REFUTED_Q if self.recipe.teaches_refutation else None,
             metrics=self._metrics,
             versions={"torch": torch.__version__, "python": platform.python_version()},
         )

@@ -52,7 +52,7 @@ def test_a_lattice_gets_one_graph_per_size(lattice_bundle: Path) -> None:
     assert [g.file for g in manifest.graphs] == ["step-sudoku-4x4.onnx", "step-sudoku-6x6.onnx"]
     assert [g.state_len for g in manifest.graphs] == [64, 216]
     assert manifest.opset == OPSET
-    assert manifest.restart.by == "guesses"
+    assert manifest.restart.by == "search"
 
 
 @pytest.mark.parametrize("kind", ["lattice_bundle", "mixer_bundle", "task_bundle"])
@@ -171,7 +171,7 @@ def test_a_missing_graph_is_named(tmp_path: Path, lattice_bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"format_version": 1', '"format_version": 2', "format version 2, expected 1"),
+        ('"format_version": 2', '"format_version": 1', "format version 1, expected 2"),
         ('"opset"', '"opzet"', "opzet"),
         ("{", "", "Invalid JSON|Input should be"),
     ],

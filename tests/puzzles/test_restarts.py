@@ -1,55 +1,67 @@
 """Later attempts: reproducible, different from the first, and honest about the question."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
 from puzzles.registry import by_name
-from puzzles.restarts import Restart, start_noise, view_of_attempt, with_guesses
+from puzzles.restarts import Restart, attempts_of, start_noise
+from puzzles.search import Ended
 from tests.puzzles.examples import sudoku_example
 
 NINE = by_name("sudoku-9x9")
-GUESSES = Restart(by="guesses", guesses=(2, 5), noise_scale=0.5)
+EXAMPLE = sudoku_example(NINE)
+IN_DOUBT = Ended(np.zeros((81, 9), np.float32), q_halt=-1.0)
+WAYS: tuple[Literal["noise", "views", "search"], ...] = ("noise", "views", "search")
 
 
-def test_guesses_are_the_first_answers_own_symbols_in_empty_cells() -> None:
-    example = sudoku_example(NINE)
-    for attempt in range(2, 30):
-        view = view_of_attempt(NINE, example.question, example.answer, GUESSES, attempt)
-        added = view.question != example.question
-        assert 2 <= added.sum() <= 5
-        assert not example.question[added].any()
-        assert np.array_equal(view.question[added], example.answer[added])
+def asked(by: Literal["noise", "views", "search"], attempts: int) -> list[bytes]:
+    """What each attempt asks."""
+    at = attempts_of(NINE, EXAMPLE.question, Restart(by=by, noise_scale=0.5))
+    questions = [at.view.question.tobytes()]
+    for _ in range(attempts - 1):
+        at.go_on(IN_DOUBT)
+        questions.append(at.view.question.tobytes())
+    return questions
 
 
-def test_attempts_differ_and_the_same_attempt_is_the_same_again() -> None:
-    example = sudoku_example(NINE)
-    asked = [
-        view_of_attempt(NINE, example.question, example.answer, GUESSES, attempt).question
-        for attempt in (2, 3, 2)
-    ]
-    assert not np.array_equal(asked[0], asked[1])
-    assert np.array_equal(asked[0], asked[2])
+@pytest.mark.parametrize("by", WAYS)
+def test_the_first_attempt_asks_the_bare_question_without_noise(
+    by: Literal["noise", "views", "search"],
+) -> None:
+    assert asked(by, 1) == [EXAMPLE.question.tobytes()]
+    assert not start_noise(Restart(by=by, noise_scale=0.5), 1, 100).any()
 
 
-def test_a_guess_that_clashes_is_passed_over() -> None:
-    example = sudoku_example(NINE)
-    nonsense = np.ones_like(example.answer)  # 1 everywhere
-    for seed in range(10):
-        rng = np.random.default_rng(seed)
-        NINE.check(with_guesses(NINE, example.question, nonsense, 81, rng))
+@pytest.mark.parametrize("by", ["views", "search"])
+def test_attempts_differ_and_the_same_attempt_is_the_same_again(
+    by: Literal["views", "search"],
+) -> None:
+    questions = asked(by, 5)
+    assert len(set(questions)) == 5
+    assert questions == asked(by, 5)
 
 
-@pytest.mark.parametrize("by", ["noise", "guesses"])
-def test_the_first_attempt_sees_the_bare_question_without_noise(by: str) -> None:
-    restart = GUESSES.model_copy(update={"by": by})
-    example = sudoku_example(NINE)
-    view = view_of_attempt(NINE, example.question, None, restart, attempt=1)
-    assert np.array_equal(view.question, example.question)
-    assert not start_noise(restart, 1, 100).any()
-    assert start_noise(restart, 2, 100).any()
+@pytest.mark.parametrize("by", ["noise", "search"])
+def test_later_attempts_start_from_noise(by: Literal["noise", "search"]) -> None:
+    restart = Restart(by=by, noise_scale=0.5)
+    assert start_noise(restart, 2, 10_000).std() == pytest.approx(0.5, rel=0.1)
+    assert not np.array_equal(start_noise(restart, 2, 100), start_noise(restart, 3, 100))
 
 
-def test_an_answer_to_a_guessed_question_needs_no_undoing() -> None:
-    example = sudoku_example(NINE)
-    view = view_of_attempt(NINE, example.question, example.answer, GUESSES, 2)
-    assert np.array_equal(view.undo(example.answer), example.answer)
+def test_a_search_without_an_answer_asks_the_same_again() -> None:
+    at = attempts_of(NINE, EXAMPLE.question, Restart(by="search"))
+    at.go_on(None)
+    assert np.array_equal(at.view.question, EXAMPLE.question)
+
+
+@pytest.mark.parametrize("by", WAYS)
+def test_an_answer_comes_back_as_one_to_the_question(
+    by: Literal["noise", "views", "search"],
+) -> None:
+    at = attempts_of(NINE, EXAMPLE.question, Restart(by=by))
+    at.go_on(IN_DOUBT)
+    undone = at.view.undo(at.view.question)
+    given = EXAMPLE.question > 0
+    assert np.array_equal(undone[given], EXAMPLE.question[given])

@@ -97,6 +97,7 @@ def declared_outputs() -> list[Declared]:
         Declared("z_next", "tensor(float)", [None, 16, 2]),
         Declared("answer", "tensor(int32)", ["batch", 16]),
         Declared("q_halt", "tensor(float)", ["batch"]),
+        Declared("logits", "tensor(float)", ["batch", 16, 4]),
     ]
 
 
@@ -129,7 +130,7 @@ def test_every_mismatch_is_named_at_once(entry: GraphEntry) -> None:
     with pytest.raises(BundleError) as caught:
         check_tensors(Path("g.onnx"), entry, declared_inputs()[1:], declared_outputs()[:-1])
     assert "input tokens is missing" in str(caught.value)
-    assert "output q_halt is missing" in str(caught.value)
+    assert "output logits is missing" in str(caught.value)
 
 
 HAS_CUDA = "CUDAExecutionProvider" in ort.get_available_providers()

@@ -1,4 +1,4 @@
-"""What tells one attempt from the next: start noise, or another view of the question."""
+"""What tells one attempt from the next: start noise, another view of the question, or guesses."""
 
 from abc import abstractmethod
 from pathlib import Path
@@ -54,18 +54,6 @@ class StubbornEngine(RecordingEngine):
 
     def answer(self, tokens: npt.NDArray[np.int32]) -> StepAnswers:
         return StepAnswers(tokens, np.full(len(tokens), self.q_halt, np.float32))
-
-
-class ConstantEngine(RecordingEngine):
-    """Answers every question with the same grid."""
-
-    def __init__(self, grid: Grid) -> None:
-        super().__init__()
-        self._answer = FOUR.encode(grid)
-
-    def answer(self, tokens: npt.NDArray[np.int32]) -> StepAnswers:
-        rows = len(tokens)
-        return StepAnswers(np.tile(self._answer, (rows, 1)), np.zeros(rows, np.float32))
 
 
 class ViewSolver(RecordingEngine):
@@ -156,26 +144,49 @@ def test_restarts_by_view_ask_the_question_differently_and_without_noise() -> No
     assert not any(inputs.noise.any() for inputs in asked)
 
 
-def test_restarts_by_guesses_add_the_first_attempts_answers_to_the_question() -> None:
-    wrong = four_solutions()[9]
-    question = with_empty(four_solutions()[7], 9)
-    guesses = Restart(by="guesses", guesses=(1, 3), noise_scale=0.5)
-    budget = Budget(max_steps=2, attempts=6)
-    asked, _ = run(guesses, budget, question, engine=ConstantEngine(wrong))
+class DoubtfulEngine(RecordingEngine):
+    """Answers every question with the same grid, in two minds about its first cell."""
+
+    def __init__(self, grid: Grid, q_halt: float) -> None:
+        super().__init__()
+        self._answer, self._q_halt = FOUR.encode(grid), q_halt
+        self._logits = np.eye(4, dtype=np.float32)[grid.ravel() - 1] * 20
+        self._logits[0] = 0, 0.1, -9, -9
+
+    def answer(self, tokens: npt.NDArray[np.int32]) -> StepAnswers:
+        rows = len(tokens)
+        return StepAnswers(
+            np.tile(self._answer, (rows, 1)),
+            np.full(rows, self._q_halt, np.float32),
+            np.tile(self._logits, (rows, 1, 1)),
+        )
+
+
+SEARCH = Restart(by="search", noise_scale=0.5, refuted_q=-4.0)
+WRONG = four_solutions()[9]
+OPEN: Grid = np.zeros((4, 4), np.uint8)  # all but empty, and WRONG is no answer to it
+OPEN[3, 3] = WRONG[3, 3] % 4 + 1
+
+
+def test_a_search_asks_with_both_symbols_of_the_cell_in_doubt() -> None:
+    engine = DoubtfulEngine(WRONG, q_halt=-1.0)
+    asked, _ = run(SEARCH, Budget(max_steps=2, attempts=3), OPEN, engine=engine)
     seen = [FOUR.decode(inputs.tokens[0]) for inputs in asked]
-    assert np.array_equal(seen[0], question)
-    assert np.array_equal(seen[1], question)
-    for grid in seen[2:]:
-        added = grid != question
-        assert 1 <= added.sum() <= 3
-        assert not question[added].any()
-        assert np.array_equal(grid[added], wrong[added])
+    assert [int(np.count_nonzero(grid)) for grid in seen] == [1, 1, 2, 2, 2, 2]
+    assert [int(grid[0, 0]) for grid in seen] == [0, 0, 2, 2, 1, 1]
+
+
+def test_a_refuted_attempt_ends_at_once_but_the_first() -> None:
+    engine = DoubtfulEngine(WRONG, q_halt=-5.0)
+    asked, (result,) = run(SEARCH, Budget(max_steps=3, attempts=3), OPEN, engine=engine)
+    seen = [int(FOUR.decode(inputs.tokens[0])[0, 0]) for inputs in asked]
+    assert seen == [0, 0, 0, 2, 1]
+    assert (result.spent.attempts, result.spent.steps) == (3, 5)
 
 
 def test_a_solution_of_a_wrongly_guessed_question_is_not_called_solved() -> None:
-    question = with_empty(four_solutions()[7], 9)
-    guesses = Restart(by="guesses", guesses=(3, 3))
-    _, (result,) = run(guesses, Budget(2, 4), question, engine=ConstantEngine(four_solutions()[9]))
+    engine = DoubtfulEngine(WRONG, q_halt=-1.0)
+    _, (result,) = run(SEARCH, Budget(2, 4), OPEN, engine=engine)
     assert (result.solution, result.verdict) == (None, Verdict.wrong)
 
 

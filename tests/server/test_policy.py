@@ -64,6 +64,15 @@ def test_the_ladder(
     assert decide(StepOutcome(verdict, q_halt), spent, BUDGET, now_s) == expected
 
 
+@pytest.mark.parametrize(
+    ("spent", "expected"),
+    [(FIRST, Continue()), (SECOND, Restart()), (Spent(3, 1, 9), BUDGET_ENDED)],
+)
+def test_guesses_that_lead_nowhere_end_an_attempt(spent: Spent, expected: Decision) -> None:
+    budget = Budget(max_steps=4, attempts=3)
+    assert decide(StepOutcome(wrong, -9.0, refuted=True), spent, budget, 0.0) == expected
+
+
 def test_without_a_deadline_time_does_not_matter() -> None:
     endless = Budget(max_steps=4, attempts=2)
     assert decide(StepOutcome(wrong, -1.0), FIRST, endless, now_s=1e12) == Continue()

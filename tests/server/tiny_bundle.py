@@ -146,6 +146,8 @@ def step_graph(
         "axis_1": np.array([1], np.int64),
         "axis_2": np.array([2], np.int64),
         "axes_12": np.array([1, 2], np.int64),
+        "symbols": np.arange(2, 2 + spec.symbols, dtype=np.int32).reshape(1, 1, -1),
+        "nine": np.array(9, np.float32),
     }
     state = ("previous_batch", spec.seq_len, HIDDEN)
     graph = helper.make_graph(
@@ -163,6 +165,9 @@ def step_graph(
             helper.make_tensor_value_info("z_next", TensorProto.FLOAT, ("batch", *state[1:])),
             helper.make_tensor_value_info("answer", TensorProto.INT32, ("batch", spec.seq_len)),
             helper.make_tensor_value_info("q_halt", TensorProto.FLOAT, ("batch",)),
+            helper.make_tensor_value_info(
+                "logits", TensorProto.FLOAT, ("batch", spec.seq_len, spec.symbols)
+            ),
         ],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
@@ -229,4 +234,8 @@ def _answer_nodes() -> list[onnx.NodeProto]:
         _node("GreaterOrEqual", "over_all zero_f", "is_done"),
         _node("Unsqueeze", "is_done axis_1", "is_done_2"),
         _node("Where", "is_done_2 solution tokens", "answer"),
+        _node("Unsqueeze", "answer axis_2", "answer_3"),
+        _node("Equal", "answer_3 symbols", "is_answer"),
+        _node("Cast", "is_answer", "is_answer_f", to=TensorProto.FLOAT),
+        _node("Mul", "is_answer_f nine", "logits"),
     ]

@@ -64,3 +64,16 @@ def test_an_ignored_cell_may_be_wrong_in_an_exact_row() -> None:
     labels = torch.tensor([[1, IGNORED_LABEL]])
     found = step_loss(StepOutput(carry, logits, torch.zeros(1)), labels, STABLEMAX)
     assert found.exact.tolist() == [True]
+
+
+def test_a_question_without_a_solution_costs_only_what_its_q_says() -> None:
+    carry = Carry(torch.zeros(0), torch.zeros(0))
+    logits, q_halt = torch.randn(3, 2, 4), torch.zeros(3)
+    labels = torch.tensor([[1, 2], [IGNORED_LABEL] * 2, [3, 3]])
+    loss = Loss(name="softmax", q_weight=1.0, undecided=0.1)
+    found = step_loss(StepOutput(carry, logits, q_halt), labels, loss)
+    assert found.refuted.tolist() == [False, True, False]
+    assert not found.exact[1]
+    assert found.halt.item() == pytest.approx(math.log(2))
+    confident = StepOutput(carry, logits, torch.tensor([0.0, -9.0, 0.0]))
+    assert step_loss(confident, labels, loss).halt < found.halt

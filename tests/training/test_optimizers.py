@@ -52,6 +52,10 @@ def test_adam_atan2_is_blind_to_the_scale_of_the_loss() -> None:
         (52, Schedule(name="cosine", warmup=4, minimum=0.2), 0.6),
         (100, Schedule(name="cosine", warmup=4, minimum=0.2), 0.2),
         (500, Schedule(name="cosine", warmup=4, minimum=0.2), 0.2),
+        (1, Schedule(name="decay", warmup=4, decay=0.5), 0.5),
+        (50, Schedule(name="decay", warmup=4, decay=0.5), 1.0),
+        (75, Schedule(name="decay", warmup=4, decay=0.5), 0.5),
+        (99, Schedule(name="decay", warmup=4, decay=0.5, minimum=0.5), 0.51),
     ],
 )
 def test_the_learning_rate_schedule(step: int, schedule: Schedule, share: float) -> None:
