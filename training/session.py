@@ -12,6 +12,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from kernel.isa import UnsupportedError
 from model.body import ShapeError
 from model.checkpoint import CheckpointError
 from training.recipe import Recipe, RecipeError
@@ -75,8 +76,10 @@ def run_training(
         trainer = Trainer(recipe, run, device=device)
     except ShapeError as error:
         raise RecipeError(f"model: {error}") from error
+    except UnsupportedError as error:
+        raise RecipeError(f"runtime = {recipe.runtime!r}: {error}") from error
     stop = StopFlag()
-    with closing(trainer), stop.installed():
+    with closing(trainer), stop.installed(), _threads_for(trainer):
         if resume:
             trainer.resume(checkpoint)
         _train_with_bar(trainer, stop, console)
@@ -85,6 +88,18 @@ def run_training(
         optimizer_step=trainer.optimizer_step,
         finished=trainer.optimizer_step >= recipe.optimizer_steps,
     )
+
+
+@contextmanager
+def _threads_for(trainer: Trainer) -> Iterator[None]:
+    """One thread for PyTorch while compiled steps use the cores: its others would spin on them."""
+    before = torch.get_num_threads()
+    if trainer.uses_kernel:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _train_with_bar(trainer: Trainer, stop: StopFlag, console: Console) -> None:

@@ -31,6 +31,7 @@ from training.recipe import Recipe
 from training.rolling_batch import REFUTED_Q
 from training.run_log import RunLog
 from training.run_state import checkpoint_path, checkpoints, prune, write_recipe
+from training.step import KernelStep
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +178,11 @@ class Trainer:
                 metrics[f"{lane.name}/validation_exact"] = found.exact
                 metrics[f"{lane.name}/validation_q_error"] = found.q_error
         return metrics
+
+    @property
+    def uses_kernel(self) -> bool:
+        """Whether compiled code makes the steps of any lane."""
+        return any(isinstance(lane.step, KernelStep) for lane in self._lanes)
 
     @property
     def averaged(self) -> TinyRecursiveModel:

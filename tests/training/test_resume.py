@@ -45,6 +45,8 @@ def _plans(data: Path) -> dict[str, Recipe]:
             lanes=[lane], loss={"name": "stablemax"}, optimizer={"name": "adam_atan2", "lr": 1e-3}
         ),
         "bfloat16": recipe(lanes=[lane], precision="bfloat16"),
+        "PyTorch's steps": recipe(lanes=[lane], runtime="torch"),
+        "guesses": recipe(lanes=[lane], guesses={"share": 0.5, "again": 1.0, "count": [1, 2]}),
     }
 
 

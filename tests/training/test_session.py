@@ -177,3 +177,9 @@ def test_figures_are_short_and_of_one_lane() -> None:
     shown = short_figures(progress.values, "sudoku-9x9")
     assert shown == "9.6 steps/s  loss 0.563  exact 37.4%  mean steps 13.8"
     assert short_figures({"sudoku-9x9/validation_exact": 0.5}, "sudoku-9x9") == "validation 50.0%"
+
+
+def test_a_kernel_that_cannot_be_had_is_an_error_of_the_recipe(tmp_path: Path) -> None:
+    result = _train(tmp_path, runtime="kernel", loss={"name": "stablemax"})
+    assert result.exit_code == 2
+    assert "runtime = 'kernel': compiled training knows the softmax loss" in result.output
