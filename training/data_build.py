@@ -11,13 +11,13 @@ from rich.progress import Progress
 
 from puzzles.sudoku import SUDOKUS, Sudoku
 from training.dataset import DatasetError, DatasetInfo, PuzzleArrays, Split, write_dataset
+from training.fingerprint import fingerprints
 from training.sudoku_csv import HUB_DATASET, HUB_TEST, HUB_TRAIN, hub_file, read_csv
 from training.sudoku_generator import PuzzleStream
 
 log = logging.getLogger(__name__)
 
 _GENERATED_AT_ONCE = 64
-_COMPARED_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def parse_range(text: str) -> tuple[int, int]:
 def build_sudoku(request: SudokuRequest, directory: Path, progress: Progress) -> DatasetInfo:
     """Build the data set `directory` with the splits train, validation and test.
 
-    No two splits hold the same puzzle, symbols renamed included: what stands in a test file is
-    refused from training, and of equal training puzzles only the first is kept.
+    No two splits hold equivalent puzzles, by any symmetry of Sudoku: what is equivalent to a row of
+    a test file is refused from training, and of equivalent training puzzles the first is kept.
     Raises: DatasetError for unreadable input, too few puzzles, or a directory that exists.
     """
     if directory.exists():
@@ -145,21 +145,6 @@ def _generated(request: SudokuRequest, names: dict[str, int], progress: Progress
     return Split(puzzles, np.full(len(puzzles), source, np.uint8))
 
 
-def normal_forms(questions: npt.NDArray[np.uint8], *, symbols: int) -> npt.NDArray[np.uint8]:
-    """Rename symbols by first appearance, so that renamed copies of a puzzle become equal.
-
-    questions: (N, S) uint8, 0 = empty, 1..symbols -> the same shape and range.
-    """
-    count, cells = questions.shape
-    first = np.full((count, symbols + 1), cells)  # where each symbol stands first
-    rows = np.arange(count)
-    for cell in reversed(range(cells)):
-        first[rows, questions[:, cell]] = cell
-    first[:, 0] = -1  # empty stays 0
-    renamed = np.argsort(np.argsort(first, axis=1, kind="stable"), axis=1).astype(np.uint8)
-    return np.take_along_axis(renamed, questions.astype(np.intp), axis=1)
-
-
 def _distinct(
     training: PuzzleArrays, test: PuzzleArrays, sudoku: Sudoku
 ) -> tuple[npt.NDArray[np.int64], int]:
@@ -177,10 +162,8 @@ def _distinct(
 
 
 def _keys(puzzles: PuzzleArrays, sudoku: Sudoku) -> Iterator[bytes]:
-    for start in range(0, len(puzzles), _COMPARED_AT_ONCE):
-        questions = puzzles.questions[start : start + _COMPARED_AT_ONCE]
-        for form in normal_forms(questions, symbols=sudoku.size):
-            yield form.tobytes()
+    for fingerprint in fingerprints(puzzles.questions, sudoku):
+        yield fingerprint.tobytes()
 
 
 def _empty(sudoku: Sudoku) -> Split:

@@ -16,11 +16,12 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from puzzles.sudoku import Sudoku
-from training.data_build import SudokuRequest, build_sudoku, normal_forms
+from training.data_build import SudokuRequest, build_sudoku
 from training.dataset import DatasetError, PuzzleArrays, PuzzleSet
+from training.fingerprint import fingerprints
 from training.sudoku_generator import generate_chunk
 
-SUDOKU = Sudoku(2, 2)
+SUDOKU, SIX = Sudoku(2, 2), Sudoku(2, 3)
 REQUEST = SudokuRequest(sudoku=SUDOKU, seed=0)
 HEADER = "source,question,answer,rating"
 
@@ -32,10 +33,9 @@ def progress() -> Iterator[Progress]:
 
 
 def _puzzles(count: int) -> PuzzleArrays:
-    """Distinct puzzles of one size, symbols renamed included."""
+    """Puzzles of one size, no two of them equivalent."""
     made = generate_chunk(SUDOKU, seed=1, chunk_index=0, count=4 * count)
-    forms = normal_forms(made.questions, symbols=SUDOKU.size)
-    _, first = np.unique(forms, axis=0, return_index=True)
+    _, first = np.unique(fingerprints(made.questions, SUDOKU), axis=0, return_index=True)
     return made[np.sort(first)[:count]]
 
 
@@ -140,12 +140,6 @@ def test_a_missing_file_is_named(tmp_path: Path, progress: Progress) -> None:
         build_sudoku(request, tmp_path / "set", progress)
 
 
-def test_normal_forms_forget_the_names_of_symbols_and_nothing_else() -> None:
-    questions = np.array([[0, 3, 1, 3], [0, 2, 4, 2], [0, 2, 4, 4]], np.uint8)
-    forms = normal_forms(questions, symbols=4)
-    assert forms.tolist() == [[0, 1, 2, 1], [0, 1, 2, 1], [0, 1, 2, 2]]
-
-
 def test_a_test_puzzle_is_refused_from_training_also_with_its_symbols_renamed(
     tmp_path: Path, progress: Progress
 ) -> None:
@@ -180,7 +174,7 @@ def test_of_equal_training_puzzles_the_first_is_kept(tmp_path: Path, progress: P
 def test_held_out_splits_share_no_puzzle_and_the_seed_decides_them(
     tmp_path: Path, progress: Progress
 ) -> None:
-    request = replace(REQUEST, generate=300, validation=20, test=30)
+    request = replace(REQUEST, sudoku=SIX, generate=300, validation=20, test=30)
 
     def build(name: str, seed: int) -> dict[str, set[bytes]]:
         build_sudoku(replace(request, seed=seed), tmp_path / name, progress)
@@ -189,7 +183,7 @@ def test_held_out_splits_share_no_puzzle_and_the_seed_decides_them(
             for split in ("train", "validation", "test")
         }
         return {
-            split: {form.tobytes() for form in normal_forms(array, symbols=4)}
+            split: {form.tobytes() for form in fingerprints(array, SIX)}
             for split, array in questions.items()
         }
 
