@@ -52,16 +52,16 @@ def engine(
     from export.manifest import BundleError
     from kernel.lattice import usable_cores
     from server.policy import Budget
-    from server.settings import Settings, find_bundle
+    from server.settings import find_bundle
     from training.dataset import DatasetError
     from training.sudoku_generator import GeneratorError
 
     known = (BenchError, BundleError, DatasetError, GeneratorError)
     with said_clearly(*known), progress() as (bar, say):
-        defaults = Settings()
         place = Place(device, threads or usable_cores())
         sets = puzzle_sets(data or (), puzzle, 32 if quick else puzzle_limit, bar)
         subject = Subject.open(find_bundle(bundle), puzzle)
+        standard = subject.entry.efforts.standard
         name, opened = open_engine(subject, place, runtime)
         setups = setups_for(subject, opened, place, parse_numbers(slots) if slots else ())
         rounds = 1 if quick else rounds
@@ -71,7 +71,7 @@ def engine(
             "puzzles": len(sets[0]),
         }
         if waiting is not None:
-            lengths, once = parse_numbers(waiting), Budget(defaults.max_steps, attempts=1)
+            lengths, once = parse_numbers(waiting), Budget(standard.max_steps, attempts=1)
             about |= {"device": device, "threads": place.threads}
             report = bench_growth(
                 setups[0], sets, lengths, once, rounds, about, command_line(), say
@@ -80,8 +80,8 @@ def engine(
             options = EngineOptions(
                 place=place,
                 rounds=rounds,
-                max_steps=defaults.max_steps,
-                ladder=Budget(defaults.max_steps, defaults.attempts),
+                max_steps=standard.max_steps,
+                ladder=Budget(standard.max_steps, standard.attempts),
                 ladder_puzzles=4 if quick else ladder_puzzles,
             )
             report = bench_engine(setups, sets, options, about, command_line(), say)

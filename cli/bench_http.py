@@ -56,13 +56,13 @@ def http(
     from export.manifest import BundleError
     from kernel.lattice import usable_cores
     from server.policy import Budget
-    from server.settings import Settings, find_bundle
+    from server.settings import find_bundle
     from training.dataset import DatasetError
     from training.sudoku_generator import GeneratorError
 
     known = (BenchError, BundleError, DatasetError, GeneratorError, TrialError)
     with said_clearly(*known), progress() as (bar, say):
-        defaults, place = Settings(), Place("cpu", threads or usable_cores())
+        place = Place("cpu", threads or usable_cores())
         options = HttpOptions(
             connections=(1, 4) if quick else parse_numbers(connections),
             batches=(4,) if quick else parse_numbers(batches),
@@ -71,17 +71,18 @@ def http(
         )
         sets = puzzle_sets(data or (), puzzle, 8 if quick else puzzle_limit, bar)
         subject = Subject.open(find_bundle(bundle), puzzle)
+        standard = subject.entry.efforts.standard
         setups: dict[str, Setup] = {}
 
         def served(wanted: str | None) -> Served:
             """Opens the engine, which then measures what it does without HTTP."""
             name, engine = open_engine(subject, place, wanted)
             [setups[name]] = setups_for(subject, engine, place, (slots,) if slots else ())
-            once = Budget(defaults.max_steps, attempts=1)
+            once = Budget(standard.max_steps, attempts=1)
             return Served(subject.bundle, puzzle, name, place.threads, setups[name].slots, once)
 
         ours, theirs = served(runtime), served(peer_runtime)
-        whole = Budget(defaults.max_steps, defaults.attempts)
+        whole = Budget(standard.max_steps, standard.attempts)
         about: dict[str, str | int | float | bool | None] = {
             "bundle": subject.manifest.name,
             "threads": place.threads,

@@ -1,7 +1,7 @@
 """`ponder serve` and `ponder solve`: what needs the `cpu` extra only."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -27,8 +27,14 @@ def solve(
         list[Path] | None, typer.Option(help="Bundle directory [bundles/sudoku].")
     ] = None,
     kind: Annotated[str, typer.Option(help="Kind of puzzle.")] = "sudoku",
-    max_steps: Annotated[int | None, typer.Option(min=1, help="Steps per attempt [64].")] = None,
-    attempts: Annotated[int | None, typer.Option(min=1, help="Attempts [16].")] = None,
+    effort: Annotated[
+        Literal["low", "standard", "max"] | None,
+        typer.Option(help="What a puzzle may cost [standard]."),
+    ] = None,
+    max_steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps per attempt [the effort's].")
+    ] = None,
+    attempts: Annotated[int | None, typer.Option(min=1, help="Attempts [the effort's].")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON lines, as the API answers.")] = False,
 ) -> None:
@@ -36,7 +42,9 @@ def solve(
     from server.offline import OfflineError, OfflineOptions, given_questions, solve_offline
     from server.show import shown
 
-    options = OfflineOptions(kind, tuple(bundle or ()), threads, max_steps, attempts)
+    options = OfflineOptions(
+        kind, tuple(bundle or ()), threads, effort=effort, max_steps=max_steps, attempts=attempts
+    )
     with said_clearly(OfflineError):
         solved = solve_offline(given_questions(puzzle, input_), options, errors)
     for one in solved:

@@ -20,6 +20,7 @@ MANIFEST_FILE = "manifest.json"
 
 
 Precision = Literal["float32", "int8"]
+Effort = Literal["low", "standard", "max"]
 
 
 class BundleError(Exception):
@@ -51,10 +52,30 @@ class Accuracy(_Frozen):
     verified: float | None
 
 
+class EffortBudget(_Frozen):
+    """What a puzzle may cost: attempts of so many supervision steps each."""
+
+    max_steps: int = Field(gt=0)
+    attempts: int = Field(gt=0)
+
+
+class Efforts(_Frozen):
+    """Budgets by level of effort; the defaults are of bundles that declare none."""
+
+    low: EffortBudget = EffortBudget(max_steps=16, attempts=4)
+    standard: EffortBudget = EffortBudget(max_steps=16, attempts=64)
+    max: EffortBudget = EffortBudget(max_steps=16, attempts=256)
+
+    def of(self, effort: Effort) -> EffortBudget:
+        """The budget of one level."""
+        return {"low": self.low, "standard": self.standard, "max": self.max}[effort]
+
+
 class GraphEntry(_Frozen):
     """One step graph: the puzzle it answers, its file and its state shape.
 
-    dtype: of the carry; precision: of the factors of its large matrix products.
+    dtype: of the carry; precision: of the factors of its large matrix products; efforts: what the
+    puzzle may cost, by what was measured.
     """
 
     spec: PuzzleSpec
@@ -65,6 +86,7 @@ class GraphEntry(_Frozen):
     state_len: int = Field(gt=0)  # L of the carry (B, L, D)
     hidden_size: int = Field(gt=0)  # D of the carry
     parity: ParityReport
+    efforts: Efforts = Efforts()
 
 
 class KernelEntry(_Frozen):

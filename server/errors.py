@@ -12,10 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from puzzles.errors import InvalidGridError, UnknownKindError, UnsupportedShapeError
+from server.effort import LimitExceededError
 from server.metrics import Metrics
 from server.scheduler import QueueFullError
 from server.schemas import Problem, ProblemError
-from server.solver import DrainingError, LimitExceededError, NotServedError
+from server.solver import DrainingError, NotServedError
 from server.worker import EngineDownError, EngineFailedError, WorkerClosedError
 
 MEDIA_TYPE = "application/problem+json"

@@ -11,6 +11,7 @@ from kernel.lattice import usable_cores
 from puzzles.errors import UnknownKindError
 from puzzles.kind import PuzzleKind
 from puzzles.registry import by_name
+from server.effort import BudgetRules
 from server.engine import Engine, OnnxEngine
 from server.kernel_engine import KernelEngine
 from server.lane import Lane
@@ -18,7 +19,7 @@ from server.metrics import Metrics
 from server.scheduler import Scheduler
 from server.self_check import check_agreement
 from server.settings import Settings, find_bundle
-from server.solver import BudgetRules, Solver
+from server.solver import Solver
 from server.tuning import measured_slots
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def load_solver(settings: Settings) -> Solver:
             attempts=settings.attempts,
             max_steps_limit=settings.max_steps_limit,
             attempts_limit=settings.attempts_limit,
+            effort=settings.effort,
         ),
         Metrics(version("ponder")),
     )

@@ -35,6 +35,11 @@ class Metrics:
         self._requests = counter(
             "ponder_requests", "Requests to solve, single or batch, by outcome.", ["outcome"]
         )
+        self._asked = counter(
+            "ponder_asked",
+            "Well-formed puzzles, by the effort that the request names; none if it names none.",
+            ["puzzle", "effort"],
+        )
         self._solves = counter("ponder_solves", "Puzzles answered.", ["puzzle", "status"])
         self._stopped_by = counter(
             "ponder_stopped_by", "Why the solving of a puzzle ended.", ["puzzle", "stopped_by"]
@@ -81,6 +86,10 @@ class Metrics:
     def request(self, outcome: str) -> None:
         """A request to solve got its answer."""
         self._requests.labels(outcome).inc()
+
+    def asked(self, puzzle: str, effort: str | None) -> None:
+        """A request brought a puzzle that can be worked on."""
+        self._asked.labels(puzzle, effort or "none").inc()
 
     def step(self, puzzle: str, *, rows: int, seconds: float) -> None:
         """A supervision step ran."""

@@ -9,16 +9,17 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress
 
-from export.manifest import BundleError
+from export.manifest import BundleError, Effort
 from puzzles.errors import PuzzleError
 from puzzles.kind import Grid, PuzzleKind
+from server.effort import LimitExceededError
 from server.lane import Job, SolveResult
 from server.loading import load_solver
 from server.policy import Status
 from server.puzzle_files import FiledQuestion, PuzzleFileError, read_questions
 from server.schemas import SolveAnswer, SolveRequest
 from server.settings import Settings
-from server.solver import LimitExceededError, NotServedError, Solver
+from server.solver import NotServedError, Solver
 from server.worker import EngineFailedError
 
 
@@ -33,6 +34,7 @@ class OfflineOptions:
     kind: str = "sudoku"
     bundles: tuple[Path, ...] = ()
     threads: int | None = None
+    effort: Effort | None = None
     max_steps: int | None = None
     attempts: int | None = None
 
@@ -101,6 +103,7 @@ def _prepare(solver: Solver, question: FiledQuestion, options: OfflineOptions) -
     request = SolveRequest(
         kind=options.kind,
         grid=question.text,
+        effort=options.effort,
         max_steps=options.max_steps,
         attempts=options.attempts,
     )

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from puzzles.errors import PuzzleError
 from server.arrivals import Arrivals, ClientGoneError
+from server.effort import LimitExceededError
 from server.errors import NotJsonError, TooManyItemsError, documented_problems, problem_of
 from server.lane import Job
 from server.schemas import (
@@ -26,7 +27,7 @@ from server.schemas import (
     SolveAnswer,
     SolveRequest,
 )
-from server.solver import LimitExceededError, NotServedError, Solver
+from server.solver import NotServedError, Solver
 
 ANSWERED, CLIENT_GONE = "answered", "client_gone"  # outcomes beside the codes of problems
 NDJSON = "application/x-ndjson"

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from export.manifest import Accuracy, Manifest
+from export.manifest import Accuracy, Effort, Efforts, Manifest
 from puzzles.errors import CellProblem, InvalidGridError
 from puzzles.kind import RawGrid, Verdict
 from server.lane import SolveResult
@@ -44,8 +44,17 @@ class SolveRequest(_Wire):
 
     kind: str = Field(description="Kind of puzzle, as `sudoku`.")
     grid: Annotated[Any, WithJsonSchema(_GRID_SCHEMA)]
-    max_steps: int | None = Field(None, ge=1, description="Supervision steps per attempt.")
-    attempts: int | None = Field(None, ge=1, description="Attempts before giving up.")
+    effort: Effort | None = Field(
+        None,
+        description="How much the puzzle may cost: a number of attempts and of supervision steps "
+        "for each, by what was measured of the bundle. `/v1/models` tells them.",
+    )
+    max_steps: int | None = Field(
+        None, ge=1, description="Supervision steps per attempt, in place of the effort's."
+    )
+    attempts: int | None = Field(
+        None, ge=1, description="Attempts before giving up, in place of the effort's."
+    )
     deadline_ms: int | None = Field(
         None, ge=0, le=LONGEST_DEADLINE_MS, description="Time to answer, from arrival."
     )
@@ -135,10 +144,11 @@ class BatchAnswer(_Wire):
 
 
 class ModelSummary(_Wire):
-    """A loaded bundle."""
+    """A loaded bundle; `efforts`: what a puzzle may cost, by its name and by level."""
 
     name: str
     puzzles: list[str]
+    efforts: dict[str, Efforts]
     cell: str
     parameters: int
     trained_supervision_steps: int
@@ -150,6 +160,7 @@ class ModelSummary(_Wire):
         return cls(
             name=manifest.name,
             puzzles=[graph.spec.name for graph in manifest.graphs],
+            efforts={graph.spec.name: graph.efforts for graph in manifest.graphs},
             cell=manifest.cell,
             parameters=manifest.parameters,
             trained_supervision_steps=manifest.trained_supervision_steps,

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from export.manifest import Effort
+
 Device = Literal["cpu", "cuda"]
 Runtime = Literal["auto", "compiled", "onnxruntime"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -56,12 +58,15 @@ class Settings(BaseSettings):
     receive_seconds: float = Field(
         10.0, gt=0, description="time that a client may take to send a request"
     )
-    max_steps: int = Field(
-        16, ge=1, description="supervision steps per attempt, where a request does not say"
+    effort: Effort = Field(
+        "standard", description="what a puzzle may cost, where a request does not say"
     )
-    attempts: int = Field(64, ge=1, description="attempts, where a request does not say")
-    max_steps_limit: int = Field(1024, ge=1, description="max_steps that a request may ask for")
-    attempts_limit: int = Field(256, ge=1, description="attempts that a request may ask for")
+    max_steps: int | None = Field(
+        None, ge=1, description="supervision steps per attempt, in place of this effort's"
+    )
+    attempts: int | None = Field(None, ge=1, description="attempts, in place of this effort's")
+    max_steps_limit: int = Field(1024, ge=1, description="most max_steps of any request")
+    attempts_limit: int = Field(256, ge=1, description="most attempts of any request")
     drain_seconds: float = Field(
         30.0, gt=0, description="time that accepted puzzles have when the server is stopped"
     )
@@ -74,7 +79,7 @@ class Settings(BaseSettings):
             ("max_steps", self.max_steps, "max_steps_limit", self.max_steps_limit),
             ("attempts", self.attempts, "attempts_limit", self.attempts_limit),
         ):
-            if value > limit:
+            if value is not None and value > limit:
                 raise ValueError(f"{name} {value} is above {limit_name} {limit}")
         if self.cuda_graphs and (self.device != "cuda" or not self.buckets):
             raise ValueError("cuda_graphs needs device cuda, and buckets")

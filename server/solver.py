@@ -6,16 +6,16 @@ the rest; the job's future resolves on the worker's thread.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, final
 
-from export.manifest import Manifest
+from export.manifest import Efforts, Manifest
 from puzzles.kind import Grid, Verdict
 from puzzles.registry import select
+from server.effort import BudgetRules
 from server.lane import Job, Lane, SolveResult
 from server.metrics import Metrics
-from server.policy import OUT_OF_TIME, Budget, Finish, Spent, Status, StoppedBy
+from server.policy import OUT_OF_TIME, Finish, Spent, Status, StoppedBy
 from server.schemas import SolveRequest, read_grid
 from server.worker import Worker
 
@@ -28,43 +28,11 @@ class NotServedError(Exception):
     """A puzzle that exists, but for which no bundle is loaded."""
 
 
-class LimitExceededError(Exception):
-    """A request asks for more than the server's settings allow; `field` names what."""
-
-    def __init__(self, field: str, asked: int, limit: int) -> None:
-        super().__init__(f"{field} is {asked}, this server allows up to {limit}")
-        self.field = field
-
-
 class DrainingError(Exception):
     """The server is shutting down and takes no more puzzles."""
 
     def __init__(self) -> None:
         super().__init__("the server is shutting down")
-
-
-@dataclass(frozen=True)
-class BudgetRules:
-    """What a request gets that asks for nothing, and the most that one may ask for."""
-
-    max_steps: int
-    attempts: int
-    max_steps_limit: int
-    attempts_limit: int
-
-    def budget(self, request: SolveRequest, arrived_s: float) -> Budget:
-        """Raises: LimitExceededError."""
-        max_steps = self.max_steps if request.max_steps is None else request.max_steps
-        attempts = self.attempts if request.attempts is None else request.attempts
-        for field, asked, limit in (
-            ("max_steps", max_steps, self.max_steps_limit),
-            ("attempts", attempts, self.attempts_limit),
-        ):
-            if asked > limit:
-                raise LimitExceededError(field, asked, limit)
-        if request.deadline_ms is None:
-            return Budget(max_steps, attempts)
-        return Budget(max_steps, attempts, arrived_s + request.deadline_ms / 1000)
 
 
 @final
@@ -84,6 +52,9 @@ class Solver:
         self.clock = clock
         self._lanes = {lane.name: lane for lane in lanes}
         self._rules = rules
+        self._efforts = {
+            graph.spec.name: graph.efforts for manifest in manifests for graph in manifest.graphs
+        }
         self._worker = Worker(lanes, metrics, clock)
         self._draining = False
         self._started = False
@@ -160,7 +131,9 @@ class Solver:
         question = puzzle.parse(raw)
         puzzle.check(question)
         lane = self._lane(puzzle.spec.name)
-        budget = self._rules.budget(request, arrived_s)
+        efforts = self._efforts.get(lane.name, Efforts())
+        budget = self._rules.budget(request, efforts, arrived_s)
+        self.metrics.asked(lane.name, request.effort)
         return Job(lane, question, budget, arrived_s)
 
     def _lane(self, puzzle: str) -> Lane:

@@ -115,6 +115,7 @@ def _puzzles() -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
         {"kind": st.just("sudoku"), "grid": st.one_of(lines, holes, rows)},
         optional={
+            "effort": st.sampled_from(["low", "standard", "max", "most"]),
             "max_steps": st.integers(0, 6),
             "attempts": st.integers(0, 4),
             "deadline_ms": st.integers(-1, 100),

@@ -12,12 +12,13 @@ from puzzles.registry import by_name
 from puzzles.restarts import Restart
 from server.app import create_app
 from server.breaker import FAILURES_IN_A_ROW
+from server.effort import BudgetRules
 from server.lane import Job, Lane
 from server.metrics import Metrics
 from server.policy import Budget, Status
 from server.scheduler import Scheduler
 from server.settings import Settings
-from server.solver import BudgetRules, Solver
+from server.solver import Solver
 from server.worker import EngineDownError, EngineFailedError, Worker, WorkerClosedError
 from tests.server.failing import FailingEngine
 from tests.server.tiny_bundle import FOUR, four_solutions, with_empty

@@ -11,11 +11,12 @@ from starlette.types import Message
 
 from puzzles.restarts import Restart
 from server.app import create_app
+from server.effort import BudgetRules
 from server.lane import Lane
 from server.metrics import Metrics
 from server.scheduler import Scheduler
 from server.settings import Settings
-from server.solver import BudgetRules, Solver
+from server.solver import Solver
 from tests.server.gated import GatedEngine
 from tests.server.tiny_bundle import FOUR, four_solutions, with_empty
 
