@@ -1,17 +1,25 @@
 """`ponder evaluate`: what a model can do."""
 
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.progress import Progress
 
+from cli.bench import command_line
 from cli.console import console, errors, said_clearly
 
 if TYPE_CHECKING:
+    from export.subject import Subject
+    from training.evaluation import Evaluated, Plan
+    from training.evaluation_data import EvaluationData
     from training.evaluation_figures import Evaluation
 
 STDOUT = Path("-")
+INTERRUPTED = 130  # exit status
 
 
 def evaluate(
@@ -26,15 +34,18 @@ def evaluate(
     steps: Annotated[
         str,
         typer.Option(
-            help="Supervision steps to report at. Every puzzle runs to the first; to the last "
+            help="Depths of one attempt to report at. Every puzzle runs to the first; to the last "
             "only those that are not verified."
         ),
     ] = "16,64",
-    restarts: Annotated[
-        int, typer.Option(min=0, help="Further attempts of what is not verified.")
-    ] = 0,
+    attempts: Annotated[
+        str | None, typer.Option(help="Numbers of attempts to report at, as 1,4,16,64 [none].")
+    ] = None,
+    attempt_steps: Annotated[
+        int | None, typer.Option(min=1, help="Supervision steps of each [the first of --steps].")
+    ] = None,
     noise: Annotated[
-        float | None, typer.Option(min=0, help="Start noise of restarts [the manifest's, or 0.5].")
+        float | None, typer.Option(min=0, help="Start noise of attempts [the manifest's, or 0.5].")
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Puzzles at once; more help on a GPU.")] = 32,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
@@ -47,34 +58,41 @@ def evaluate(
         typer.Option(help="Of compiled code [bfloat16 where the CPU multiplies it]."),
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write all figures; - for stdout.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the tables, for a card.")] = None,
+    unsolved: Annotated[
+        Path | None, typer.Option(help="Write what stayed unsolved, as JSON lines.")
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the figures to this PNG.")] = None,
     record: Annotated[
         bool, typer.Option(help="Put accuracies into the bundle's manifest.")
     ] = False,
 ) -> None:
-    """Measure a model: accuracy by step, halting, calibration, verified answers, by difficulty."""
+    """Measure a model: accuracy by depth and by attempts, their cost, halting, by difficulty.
+
+    Ctrl-C ends it with the figures of what is done; files but the picture are written as it goes.
+    """
     from export.manifest import BundleError, Manifest
     from export.subject import open_subject
     from model.checkpoint import CheckpointError
     from model.devices import DeviceError
     from puzzles.errors import PuzzleError
     from training.dataset import DatasetError
-    from training.evaluation import evaluate as measure
+    from training.evaluation import Plan, parse_counts
     from training.evaluation_data import read_evaluation_data
     from training.run_state import resolve_checkpoint
-    from training.solves import Budget, EvaluationError, parse_steps
+    from training.solves import EvaluationError
 
     known = (BundleError, CheckpointError, DatasetError, DeviceError, EvaluationError, PuzzleError)
 
+    outputs = _Outputs(json, markdown, unsolved)
     with said_clearly(*known), Progress(console=errors, transient=True) as progress:
         if record:
             Manifest.read(model)  # before the work, not after it
         puzzles = read_evaluation_data(data, split, progress)
         puzzles = puzzles.evenly_spaced(puzzle_limit or len(puzzles))
-        checkpoint, puzzle = resolve_checkpoint(model), puzzles.kind.spec.name
         subject = open_subject(
-            checkpoint,
-            puzzle,
+            resolve_checkpoint(model),
+            puzzles.kind.spec.name,
             threads=threads,
             device=device,
             runtime=runtime,
@@ -83,40 +101,120 @@ def evaluate(
         restart = subject.restart
         if noise is not None:
             restart = restart.model_copy(update={"noise_scale": noise})
-        budget = Budget(
-            parse_steps(steps),
-            attempts=1 + restarts,
+        plan = Plan(
+            steps=parse_counts("steps", steps),
+            attempts=() if attempts is None else parse_counts("attempts", attempts),
+            attempt_steps=attempt_steps,
             restart=restart,
             slots=batch,
         )
-        bar = progress.add_task("")
-
-        def show(attempt: int, done: int, total: int) -> None:
-            description = f"attempt {attempt} of {budget.attempts}"
-            progress.update(bar, description=description, completed=done, total=total)
-
-        figures = measure(subject.stepper, puzzles, budget, model_name=subject.name, on_step=show)
-    _hand_over(figures, json=json, plot=plot, record=model if record else None)
+        figures = _measured(subject, puzzles, plan, outputs, progress)
+    _hand_over(figures, json=json, plot=plot)
+    if figures.puzzles < figures.planned:
+        raise typer.Exit(INTERRUPTED)
+    if record:
+        _record(figures, model)
 
 
-def _hand_over(
-    figures: "Evaluation", *, json: Path | None, plot: Path | None, record: Path | None
-) -> None:
-    """Table to the terminal, JSON, picture, accuracies into the bundle `record`."""
-    from export.manifest import Accuracy, BundleError
-    from export.record import record_accuracy
+@dataclass(frozen=True)
+class _Outputs:
+    """Files that are written again and again, as an evaluation goes on."""
+
+    json: Path | None
+    markdown: Path | None
+    unsolved: Path | None
+
+    def write(self, evaluated: "Evaluated") -> None:
+        from training.evaluation_table import evaluation_markdown
+
+        figures = evaluated.figures
+        if self.json is not None and self.json != STDOUT:
+            _replace(self.json, figures.model_dump_json(indent=1) + "\n")
+        if self.markdown is not None:
+            _replace(self.markdown, evaluation_markdown(figures))
+        if self.unsolved is not None:
+            lines = (puzzle.model_dump_json() + "\n" for puzzle in evaluated.unsolved)
+            _replace(self.unsolved, "".join(lines))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write aside and rename: a reader never sees half of it."""
+    aside = path.with_name(f"{path.name}.partial")
+    aside.write_text(text)
+    aside.replace(path)
+
+
+def _measured(
+    subject: "Subject",
+    puzzles: "EvaluationData",
+    plan: "Plan",
+    outputs: _Outputs,
+    progress: Progress,
+) -> "Evaluation":
+    """Figures of all puzzles, or of those that were done when somebody interrupted.
+
+    Raises: EvaluationError; typer.Exit if none was done.
+    """
+    from bench.report import this_machine
+    from training.evaluation import evaluate as measure
+    from training.evaluation_figures import Origin
+
+    begun_s, machine = time.monotonic(), this_machine()
+    whole, part = progress.add_task("puzzles", total=len(puzzles)), progress.add_task("")
+
+    def show(what: str, done: int, of: int) -> None:
+        progress.update(part, description=what, completed=done, total=of)
+
+    def write(evaluated: "Evaluated") -> "Evaluated":
+        origin = Origin(
+            command=command_line(),
+            machine=f"{machine.cores} cores of {machine.cpu}",
+            wall_seconds=round(time.monotonic() - begun_s, 1),
+        )
+        figures = evaluated.figures.model_copy(update={"origin": origin})
+        evaluated = type(evaluated)(figures, evaluated.unsolved)
+        progress.update(whole, completed=figures.puzzles)
+        outputs.write(evaluated)
+        return evaluated
+
+    parts = measure(subject.stepper, puzzles, plan, model_name=subject.name, on_step=show)
+    last = until_interrupted(parts, write)
+    if last is None:
+        raise typer.Exit(INTERRUPTED)
+    return last.figures
+
+
+def until_interrupted(
+    parts: Iterable["Evaluated"], write: Callable[["Evaluated"], "Evaluated"]
+) -> "Evaluated | None":
+    """Write each part and return the last; Ctrl-C ends it with what was written until then."""
+    last = None
+    try:
+        for part in parts:
+            last = write(part)
+    except KeyboardInterrupt:
+        errors.print("[yellow]interrupted[/yellow]")
+    return last
+
+
+def _hand_over(figures: "Evaluation", *, json: Path | None, plot: Path | None) -> None:
+    """Tables to the terminal, JSON if it goes to stdout, picture."""
+    from training.evaluation_plot import plot_evaluation
     from training.evaluation_table import evaluation_table
-    from training.plot import plot_evaluation
 
     (errors if json == STDOUT else console).print(evaluation_table(figures))
     if json == STDOUT:
         typer.echo(figures.model_dump_json(indent=1))
-    elif json is not None:
-        json.write_text(figures.model_dump_json(indent=1) + "\n")
     if plot is not None:
         plot_evaluation(figures, plot)
-    if record is not None:
-        of = {"data": figures.data, "puzzles": figures.puzzles}
-        rows = [Accuracy.model_validate(of | row.model_dump()) for row in figures.budgets]
-        with said_clearly(BundleError):
-            record_accuracy(record, rows)
+
+
+def _record(figures: "Evaluation", bundle: Path) -> None:
+    from export.manifest import Accuracy, BundleError
+    from export.record import record_accuracy
+
+    of = {"data": figures.data, "puzzles": figures.puzzles}
+    wanted = {"supervision_steps", "attempts", "exact", "verified"}
+    rows = [Accuracy.model_validate(of | row.model_dump(include=wanted)) for row in figures.budgets]
+    with said_clearly(BundleError):
+        record_accuracy(bundle, rows)

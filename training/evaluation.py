@@ -1,185 +1,148 @@
-"""Figures of many solves: by supervision step, by attempt, of the halt probability, by group."""
+"""An evaluation: the same puzzles in a single attempt, ever deeper, and in many short ones.
 
-from collections.abc import Callable
-from typing import Literal
+Puzzles are taken part by part, each part from beginning to end of the data: the figures so far are
+a fair sample of all, and who interrupts an evaluation keeps them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from model.stepper import Stepper
+from puzzles.restarts import Restart
+from training import evaluation_sums as sums
 from training.evaluation_data import EvaluationData
-from training.evaluation_figures import (
-    AttemptFigures,
-    BudgetFigures,
-    Calibration,
-    Evaluation,
-    GroupFigures,
-    ProbabilityBin,
-    StepFigures,
-)
-from training.solves import Bools, Budget, EvaluationError, Solves, solve_all
+from training.evaluation_figures import Evaluation, UnsolvedPuzzle
+from training.solves import BY_NOISE, Budget, EvaluationError, Solves, solve_all
 
-RATING_BINS = ((0, 0), (1, 9), (10, 29), (30, 59), (60, None))  # guesses, both ends included
-PROBABILITY_BINS = 10
+PART = 1000  # puzzles
+
+OnStep = Callable[[str, int, int], None]
+
+
+def parse_counts(name: str, text: str) -> tuple[int, ...]:
+    """Read `16,64`; `name` says of what. Raises: EvaluationError."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise EvaluationError(f"{name} {text!r}: expected numbers with commas between, as in 16,64")
+    return tuple(int(part) for part in parts)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured.
+
+    steps: depths of a single attempt, ascending. Up to the first every puzzle runs, verified or
+    not; up to the last only those that are not verified.
+    attempts: numbers of attempts of `attempt_steps` each [the first of `steps`]; none: not tried.
+    """
+
+    steps: tuple[int, ...]
+    attempts: tuple[int, ...] = ()
+    attempt_steps: int | None = None
+    restart: Restart = BY_NOISE
+    slots: int = 32
+    part: int = PART
+
+    def __post_init__(self) -> None:
+        if sorted({0, *self.attempts})[1:] != list(self.attempts):
+            raise EvaluationError(f"attempts {self.attempts}: expected ascending numbers from 1")
+        if self.part < 1:
+            raise EvaluationError("a part has at least 1 puzzle")
+
+    @property
+    def depth(self) -> Budget:
+        """A single attempt. Raises: EvaluationError."""
+        return Budget(self.steps, restart=self.restart, slots=self.slots)
+
+    @property
+    def tries(self) -> Budget:
+        """All attempts. Raises: EvaluationError."""
+        steps = self.attempt_steps or self.steps[0]
+        return Budget((steps,), max(self.attempts, default=1), self.restart, self.slots)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Figures of the puzzles so far, and those of them that stayed unsolved."""
+
+    figures: Evaluation
+    unsolved: tuple[UnsolvedPuzzle, ...]
 
 
 def evaluate(
-    stepper: Stepper,
-    data: EvaluationData,
-    budget: Budget,
-    *,
-    model_name: str,
-    on_step: Callable[[int, int, int], None],
-) -> Evaluation:
-    """Solve every puzzle of `data` and sum up; `on_step(attempt, puzzles done, puzzles)`.
+    stepper: Stepper, data: EvaluationData, plan: Plan, *, model_name: str, on_step: OnStep
+) -> Iterator[Evaluated]:
+    """Solve part after part of `data`; yields after each the figures of all so far.
 
-    Raises: EvaluationError if the stepper answers another puzzle.
+    on_step(what, done, of) is told after each supervision step: puzzles of the part at hand.
+    Raises: EvaluationError if the stepper answers another puzzle, or the plan is none.
     """
     if stepper.spec.name != data.kind.spec.name:
         wanted = f"{data.name} holds {data.kind.spec.name}"
         raise EvaluationError(f"{wanted}, but the model answers {stepper.spec.name}")
-    solves = solve_all(stepper, data, budget, on_step)
-    by_attempt = _by_attempt(solves)
-    common_exact = solves.exact[:, : budget.common]
-    return Evaluation(
+    parts = -(-len(data) // plan.part)
+    rows = [np.arange(part, len(data), parts) for part in range(parts)]
+    depth: list[Solves] = []
+    tries: list[Solves] = []
+    for number, puzzles in enumerate(rows, 1):
+        part, told = data.take(puzzles), _Told(on_step, f"part {number} of {parts}")
+        depth.append(solve_all(stepper, part, plan.depth, told.depth))
+        if plan.attempts:
+            tries.append(solve_all(stepper, part, plan.tries, told.attempts(plan.attempts[-1])))
+        so_far = data.take(np.concatenate(rows[:number]))
+        yield _summed_up(so_far, len(data), depth, tries, plan, model_name)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Progress in words."""
+
+    on_step: OnStep
+    part: str
+
+    def depth(self, _: int, done: int, of: int) -> None:
+        self.on_step(f"{self.part}, one attempt", done, of)
+
+    def attempts(self, most: int) -> Callable[[int, int, int], None]:
+        def told(attempt: int, done: int, of: int) -> None:
+            self.on_step(f"{self.part}, attempt {attempt} of {most}", done, of)
+
+        return told
+
+
+def _summed_up(
+    data: EvaluationData,
+    planned: int,
+    depth_parts: Sequence[Solves],
+    tries_parts: Sequence[Solves],
+    plan: Plan,
+    model_name: str,
+) -> Evaluated:
+    depth = sums.Way(_joined(depth_parts), plan.depth)
+    tries = sums.Way(_joined(tries_parts), plan.tries) if tries_parts else None
+    common = plan.depth.common
+    exact, q_halt = depth.solves.exact[:, :common], depth.solves.q_halt[:, :common]
+    figures = Evaluation(
         model=model_name,
-        puzzle=stepper.spec.name,
+        puzzle=data.kind.spec.name,
         data=data.name,
         puzzles=len(data),
-        steps=budget.steps,
-        attempts=budget.attempts,
-        restart=budget.restart,
-        budgets=_headline(solves, budget, by_attempt),
-        by_step=tuple(_step_figures(solves, budget, step) for step in range(1, budget.most + 1)),
-        by_attempt=by_attempt,
-        calibration=calibrate(solves.q_halt[:, : budget.common].ravel(), common_exact.ravel()),
-        reverted=int((common_exact.any(axis=1) & ~common_exact[:, -1]).sum()),
-        groups=_groups(data, solves, budget),
+        planned=planned,
+        steps=plan.steps,
+        attempts=plan.attempts,
+        attempt_steps=plan.tries.most,
+        restart=plan.restart,
+        by_step=sums.by_step(depth),
+        by_attempt=sums.by_attempt(tries) if tries else (),
+        calibration=sums.calibrate(q_halt.ravel(), exact.ravel()),
+        reverted=int((exact.any(axis=1) & ~exact[:, -1]).sum()),
+        groups=sums.groups(data, depth, tries, plan.attempts),
     )
+    return Evaluated(figures, tuple(sums.unsolved(data, tries or depth)))
 
 
-def _step_figures(solves: Solves, budget: Budget, step: int) -> StepFigures:
-    halted = halted_exact = None
-    if step <= budget.common:
-        above = solves.q_halt[:, :step] > 0
-        has_halted, first = above.any(axis=1), above.argmax(axis=1)
-        halted = float(has_halted.mean())
-        if has_halted.any():
-            halted_exact = float(solves.exact[has_halted, first[has_halted]].mean())
-    return StepFigures(
-        supervision_step=step,
-        exact=float(solves.exact[:, step - 1].mean()),
-        cell_accuracy=float(solves.right_cells[:, step - 1].mean()),
-        verified=float(_verified_within(solves, step).mean()),
-        halted=halted,
-        halted_exact=halted_exact,
-    )
-
-
-def _verified_within(solves: Solves, step: int) -> Bools:
-    """(N,) bool: verified after some step up to this one of the first attempt."""
-    return np.asarray(solves.verified[:, :step].any(axis=1))
-
-
-def _steps_spent(solves: Solves) -> npt.NDArray[np.int64]:
-    """(N, A) supervision steps of each attempt, 0 where it was not needed."""
-    return np.where(solves.verified_at > 0, solves.verified_at, solves.steps)
-
-
-def _by_attempt(solves: Solves) -> tuple[AttemptFigures, ...]:
-    verified = np.logical_or.accumulate(solves.verified_at > 0, axis=1)
-    spent = np.cumsum(_steps_spent(solves), axis=1)
-    return tuple(
-        AttemptFigures(
-            attempts=attempt + 1,
-            verified=float(verified[:, attempt].mean()),
-            exact=float((verified[:, attempt] & solves.found).mean()),
-            mean_supervision_steps=float(spent[:, attempt].mean()),
-        )
-        for attempt in range(verified.shape[1])
-    )
-
-
-def _headline(
-    solves: Solves, budget: Budget, by_attempt: tuple[AttemptFigures, ...]
-) -> tuple[BudgetFigures, ...]:
-    one_attempt = [
-        BudgetFigures(
-            supervision_steps=step,
-            attempts=1,
-            exact=float(solves.exact[:, step - 1].mean()),
-            verified=float(_verified_within(solves, step).mean()),
-        )
-        for step in budget.steps
-    ]
-    several = [
-        BudgetFigures(
-            supervision_steps=budget.most,
-            attempts=figures.attempts,
-            exact=figures.exact,
-            verified=figures.verified,
-        )
-        for figures in by_attempt[1:][-1:]
-    ]
-    return (*one_attempt, *several)
-
-
-def calibrate(q_halt: npt.NDArray[np.float32], exact: Bools) -> Calibration:
-    """Reliability of halt logits (M,) as forecasts of exactness (M,)."""
-    probability = 0.5 * (1 + np.tanh(q_halt.astype(np.float64) / 2))  # never overflows
-    place = np.minimum((probability * PROBABILITY_BINS).astype(np.int64), PROBABILITY_BINS - 1)
-    bins = []
-    ece = 0.0
-    for i in range(PROBABILITY_BINS):
-        chosen = place == i
-        count = int(chosen.sum())
-        mean = float(probability[chosen].mean()) if count else None
-        share = float(exact[chosen].mean()) if count else None
-        if mean is not None and share is not None:
-            ece += count / len(q_halt) * abs(mean - share)
-        bins.append(
-            ProbabilityBin(
-                low=i / PROBABILITY_BINS,
-                high=(i + 1) / PROBABILITY_BINS,
-                count=count,
-                mean_probability=mean,
-                exact=share,
-            )
-        )
-    return Calibration(
-        brier=float(np.square(probability - exact).mean()), ece=ece, bins=tuple(bins)
-    )
-
-
-def _groups(data: EvaluationData, solves: Solves, budget: Budget) -> tuple[GroupFigures, ...]:
-    groups = [_group("all", "all", np.ones(len(data), np.bool_), solves, budget)]
-    for low, high in RATING_BINS:
-        chosen = (data.ratings >= low) & (True if high is None else data.ratings <= high)
-        name = f"{low}+" if high is None else f"{low}-{high}" if high > low else f"{low}"
-        groups.append(_group("rating", name, chosen, solves, budget))
-    for index, source in enumerate(data.source_names):
-        groups.append(_group("source", source, data.sources == index, solves, budget))
-    return tuple(group for group in groups if group is not None)
-
-
-def _group(
-    by: Literal["all", "rating", "source"],
-    name: str,
-    chosen: Bools,
-    solves: Solves,
-    budget: Budget,
-) -> GroupFigures | None:
-    """None where there is no such puzzle."""
-    if not chosen.any():
-        return None
-    at = [step - 1 for step in budget.steps]
-    verified = np.logical_or.accumulate(solves.verified_at[chosen] > 0, axis=1)
-    return GroupFigures(
-        by=by,
-        name=name,
-        puzzles=int(chosen.sum()),
-        exact=tuple(solves.exact[chosen][:, at].mean(axis=0).tolist()),
-        cell_accuracy=tuple(solves.right_cells[chosen][:, at].mean(axis=0).tolist()),
-        verified=tuple(verified.mean(axis=0).tolist()),
-        mean_supervision_steps=float(_steps_spent(solves)[chosen].sum(axis=1).mean()),
-    )
+def _joined(parts: Sequence[Solves]) -> Solves:
+    columns = [vars(part) for part in parts]
+    return Solves(**{name: np.concatenate([c[name] for c in columns]) for name in columns[0]})

@@ -35,14 +35,17 @@ class EvaluationData:
         """`count` puzzles from beginning to end: files often lie source by source."""
         if count >= len(self):
             return self
-        at = np.linspace(0, len(self) - 1, count).astype(np.int64)
+        return self.take(np.linspace(0, len(self) - 1, count).astype(np.int64))
+
+    def take(self, puzzles: npt.NDArray[np.int64]) -> "EvaluationData":
+        """These puzzles, in this order."""
         return EvaluationData(
             name=self.name,
             kind=self.kind,
-            questions=self.questions[at],
-            answers=self.answers[at],
-            ratings=self.ratings[at],
-            sources=self.sources[at],
+            questions=self.questions[puzzles],
+            answers=self.answers[puzzles],
+            ratings=self.ratings[puzzles],
+            sources=self.sources[puzzles],
             source_names=self.source_names,
         )
 

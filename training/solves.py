@@ -30,14 +30,6 @@ class EvaluationError(ValueError):
     """An evaluation that was asked for something it cannot do."""
 
 
-def parse_steps(text: str) -> tuple[int, ...]:
-    """Read `16,64`. Raises: EvaluationError."""
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() for part in parts):
-        raise EvaluationError(f"steps {text!r}: expected numbers with commas between, as in 16,64")
-    return tuple(int(part) for part in parts)
-
-
 @dataclass(frozen=True)
 class Budget:
     """How long and how often each puzzle is tried.
@@ -83,6 +75,8 @@ class Solves:
     verified_at: Ints  # (N, A) first verified step of each attempt; 0 = none, or not attempted
     steps: Ints  # (N, A) supervision steps of each attempt
     found: Bools  # (N,) the first verified answer is the label
+    best_answer: npt.NDArray[np.uint8]  # (N, S) of all steps, the one with the highest q_halt
+    best_q: Floats  # (N,) that q_halt
 
 
 def solve_all(
@@ -98,6 +92,8 @@ def solve_all(
         verified_at=np.zeros((len(data), budget.attempts), np.int64),
         steps=np.zeros((len(data), budget.attempts), np.int64),
         found=np.zeros(len(data), np.bool_),
+        best_answer=np.zeros_like(data.answers),
+        best_q=np.full(len(data), -np.inf, np.float32),
     )
     puzzles = _Puzzles(data, budget.restart)
     for attempt in range(1, budget.attempts + 1):
@@ -178,6 +174,8 @@ class _Attempt:
                 self._record(row, step, right, verified, answers.q_halt[i])
             if answers.logits is not None:
                 self._puzzles.ended[row] = Ended(answers.logits[i], float(answers.q_halt[i]))
+            if answers.q_halt[i] > solves.best_q[row]:
+                solves.best_q[row], solves.best_answer[row] = answers.q_halt[i], grid.ravel()
             if verified and not solves.verified_at[row, self._attempt - 1]:
                 solves.verified_at[row, self._attempt - 1] = step
                 solves.found[row] = right.all()

@@ -1,16 +1,19 @@
 """`ponder evaluate` and `ponder plot` as a person types them."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from cli.evaluating import until_interrupted
 from cli.main import app
 from export.manifest import Manifest
 from tests.server.tiny_bundle import FOUR, HARD, four_solutions, with_empty, write_bundle
 from tests.training.small_runs import data_set, recipe, train, trainer
+from training.evaluation import Evaluated
 from training.evaluation_figures import Evaluation
 from training.plot import plot_run
 from training.run_log import RunLogError
@@ -43,8 +46,10 @@ def bundle(tmp_path: Path) -> Path:
 def test_a_bundle_is_measured_drawn_and_recorded(tmp_path: Path, bundle: Path) -> None:
     data = _csv(tmp_path / "data.csv", [2, 4, 6, HARD + 1])
     result = _ponder(
-        *("evaluate", bundle, "--data", data, "--steps", "4,12", "--restarts", 1, "--threads", 1),
+        *("evaluate", bundle, "--data", data, "--steps", "4,12", "--threads", 1),
+        *("--attempts", "1,2", "--attempt-steps", 12, "--unsolved", tmp_path / "left.jsonl"),
         *("--json", tmp_path / "out.json", "--plot", tmp_path / "out.png", "--record"),
+        *("--markdown", tmp_path / "out.md"),
     )
     assert result.exit_code == 0, result.output
     assert "tiny on 4 puzzles of data.csv" in " ".join(result.output.split())
@@ -53,6 +58,10 @@ def test_a_bundle_is_measured_drawn_and_recorded(tmp_path: Path, bundle: Path) -
     assert figures.by_attempt[-1].mean_supervision_steps == (2 + 4 + 6 + 12 + HARD + 1) / 4
     assert figures.restart.noise_scale == 0.5
     assert (tmp_path / "out.png").read_bytes().startswith(PNG)
+    assert figures.origin
+    assert figures.origin.machine in (tmp_path / "out.md").read_text()
+    assert (tmp_path / "left.jsonl").read_text() == ""
+    assert not list(tmp_path.glob("*.partial"))
     recorded = [row for row in Manifest.read(bundle).accuracy if row.data == "data.csv"]
     assert [(row.supervision_steps, row.attempts, row.exact) for row in recorded] == [
         (4, 1, 0.5),
@@ -68,10 +77,37 @@ def test_json_alone_is_on_stdout(tmp_path: Path, bundle: Path) -> None:
     )
     figures = json.loads(result.stdout)
     assert figures["puzzles"] == 2
-    assert figures["budgets"] == [
-        {"supervision_steps": 2, "attempts": 1, "exact": 0.5, "verified": 0.5}
-    ]
+    [budget] = figures["groups"][0]["depth"]
+    assert (budget["supervision_steps"], budget["exact"], budget["verified"]) == (2, 0.5, 0.5)
     assert "tiny on 2 puzzles" in " ".join(result.stderr.split())
+
+
+def test_unsolved_puzzles_are_lines_of_json(tmp_path: Path, bundle: Path) -> None:
+    data, left = _csv(tmp_path / "data.csv", [1, 6, 9]), tmp_path / "left.jsonl"
+    result = _ponder("evaluate", bundle, "--data", data, "--steps", 3, "--unsolved", left)
+    assert result.exit_code == 0, result.output
+    puzzles = [json.loads(line) for line in left.read_text().splitlines()]
+    assert [puzzle["rating"] for puzzle in puzzles] == [6, 9]
+    # It answers with the question itself, so far.
+    assert [puzzle["wrong_cells"] for puzzle in puzzles] == [6, 9]
+    assert puzzles[0]["answer"] == puzzles[0]["question"]
+
+
+def test_ctrl_c_keeps_the_parts_that_are_done(capsys: pytest.CaptureFixture[str]) -> None:
+    done = [Evaluated(Evaluation.model_construct(puzzles=count), ()) for count in (1, 2)]
+    written: list[Evaluated] = []
+
+    def parts() -> Iterator[Evaluated]:
+        yield from done
+        raise KeyboardInterrupt
+
+    def write(part: Evaluated) -> Evaluated:
+        written.append(part)
+        return part
+
+    assert until_interrupted(parts(), write) is done[1]
+    assert written == done
+    assert "interrupted" in capsys.readouterr().err
 
 
 def test_a_run_gives_the_accuracy_that_its_validation_gave(tmp_path: Path) -> None:

@@ -3,16 +3,19 @@
 import math
 from collections.abc import Sequence
 from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from puzzles.restarts import Restart
 from tests.training.scripted import ANSWER, FOUR, Said, Script, ScriptedStepper, data, question
-from training.evaluation import calibrate, evaluate
+from training.evaluation import Evaluated, Plan, evaluate, parse_counts
 from training.evaluation_data import EvaluationData
-from training.evaluation_figures import Evaluation
-from training.solves import Budget, EvaluationError, parse_steps
+from training.evaluation_figures import Evaluation, GroupFigures, Origin
+from training.evaluation_sums import calibrate
+from training.evaluation_table import evaluation_markdown
+from training.solves import Budget, EvaluationError
 
 RIGHT = FOUR.format(ANSWER)
 WRONG = f"2{RIGHT[1:]}"  # one cell of sixteen
@@ -28,21 +31,31 @@ SCRIPTS = {
         noisy=[Said(WRONG, -1.0), Said(WRONG, -1.0), Said(RIGHT, 1.0)],
     ),
 }
-BUDGET = Budget((2, 4), attempts=2)
+PLAN = Plan((2, 4), attempts=(1, 2), attempt_steps=4)
+
+
+def _parts(
+    plan: Plan = PLAN,
+    scripts: dict[str, Script] | None = None,
+    puzzles: EvaluationData | None = None,
+) -> list[Evaluated]:
+    return list(
+        evaluate(
+            ScriptedStepper(scripts or SCRIPTS),
+            puzzles or data(list(SCRIPTS), ratings=(0, 5, 9, 70), sources=(0, 0, 1, 1)),
+            plan,
+            model_name="scripted",
+            on_step=lambda *_: None,
+        )
+    )
 
 
 def _evaluate(
-    budget: Budget = BUDGET,
+    plan: Plan = PLAN,
     scripts: dict[str, Script] | None = None,
     puzzles: EvaluationData | None = None,
 ) -> Evaluation:
-    return evaluate(
-        ScriptedStepper(scripts or SCRIPTS),
-        puzzles or data(list(SCRIPTS), ratings=(0, 5, 9, 70), sources=(0, 0, 1, 1)),
-        budget,
-        model_name="scripted",
-        on_step=lambda *_: None,
-    )
+    return _parts(plan, scripts, puzzles)[-1].figures
 
 
 def _by_step(figures: Evaluation, name: str) -> list[float | None]:
@@ -72,24 +85,56 @@ def test_an_answer_that_was_given_up_is_counted() -> None:
     assert _evaluate().reverted == 1
 
 
+def test_compute_counts_until_the_first_verified_answer() -> None:
+    # AT_ONCE 1, LATE 2, FLICKERING 1, BY_RESTART all.
+    means = _by_step(_evaluate(), "mean_supervision_steps")
+    assert means == [1.0, (1 + 2 + 1 + 2) / 4, (1 + 2 + 1 + 3) / 4, (1 + 2 + 1 + 4) / 4]
+
+
 def test_attempts_count_until_the_first_verified_answer() -> None:
     one, two = _evaluate().by_attempt
     assert (one.attempts, one.verified, one.exact) == (1, 0.75, 0.75)
     assert one.mean_supervision_steps == (1 + 2 + 1 + 4) / 4
     assert (two.attempts, two.verified, two.exact) == (2, 1.0, 1.0)
     assert two.mean_supervision_steps == (1 + 2 + 1 + 4 + 3) / 4
+    assert two.p99_supervision_steps == 4 + 3
 
 
-def test_the_headline_has_a_row_per_budget() -> None:
-    rows = [tuple(row.model_dump().values()) for row in _evaluate().budgets]
+def test_short_attempts_stand_beside_a_deep_one() -> None:
+    figures = _evaluate(Plan((2, 4), attempts=(1, 2), attempt_steps=3))
+    assert [(at.supervision_steps, at.attempts) for at in figures.budgets] == [
+        *((2, 1), (4, 1)),
+        *((3, 1), (3, 2)),
+    ]
+    assert figures.by_attempt[0].mean_supervision_steps == (1 + 2 + 1 + 3) / 4
+
+
+def test_attempts_are_as_long_as_the_first_depth_if_nobody_says() -> None:
+    assert _evaluate(Plan((2, 4), attempts=(1,))).attempt_steps == 2
+
+
+def test_attempts_are_left_out_where_nobody_asks_for_them() -> None:
+    stepper, [puzzle] = ScriptedStepper(SCRIPTS), [BY_RESTART]
+    parts = evaluate(stepper, data([puzzle]), Plan((4,)), model_name="", on_step=lambda *_: None)
+    assert [part.figures.by_attempt for part in parts] == [()]
+    assert len(stepper.batches) == 4
+
+
+def test_the_headline_has_each_budget_once() -> None:
+    rows = [
+        (at.supervision_steps, at.attempts, at.exact, at.verified) for at in _evaluate().budgets
+    ]
     assert rows == [(2, 1, 0.5, 0.75), (4, 1, 0.75, 0.75), (4, 2, 1.0, 1.0)]
-    assert len(_evaluate(Budget((2, 4))).budgets) == 2
+    assert len(_evaluate(Plan((2, 4))).budgets) == 2
+
+
+def _groups(figures: Evaluation) -> dict[tuple[str, str], GroupFigures]:
+    return {(group.by, group.name): group for group in figures.groups}
 
 
 def test_groups_are_by_rating_and_by_source() -> None:
-    groups = {(group.by, group.name): group for group in _evaluate().groups}
-    counts = {key: group.puzzles for key, group in groups.items()}
-    assert counts == {
+    groups = _groups(_evaluate())
+    assert {key: group.puzzles for key, group in groups.items()} == {
         ("all", "all"): 4,
         ("rating", "0"): 1,
         ("rating", "1-9"): 2,
@@ -98,38 +143,107 @@ def test_groups_are_by_rating_and_by_source() -> None:
         ("source", "hard"): 2,
     }
     hard = groups["source", "hard"]
-    assert hard.exact == (0.0, 0.5)
-    assert hard.verified == (0.5, 1.0)
-    assert hard.mean_supervision_steps == (1 + 4 + 3) / 2
+    assert [at.exact for at in hard.depth] == [0.0, 0.5]
+    assert [at.verified for at in hard.depth] == [0.5, 0.5]
+    assert [at.verified for at in hard.attempts] == [0.5, 1.0]
+    assert hard.most.mean_supervision_steps == (1 + 4 + 3) / 2
+
+
+def test_the_figures_so_far_are_told_after_every_part_and_the_last_are_of_all() -> None:
+    first, last = _parts(Plan((2, 4), (1, 2), 4, part=2))
+    assert (first.figures.puzzles, first.figures.planned) == (2, 4)
+    # Every second puzzle: AT_ONCE and FLICKERING.
+    assert [(group.by, group.name) for group in first.figures.groups[3:]] == [
+        ("source", "easy"),
+        ("source", "hard"),
+    ]
+    assert (last.figures.puzzles, last.figures.budgets) == (4, _evaluate().budgets)
+    assert last.figures.groups == _evaluate().groups
+
+
+def test_what_stays_unsolved_is_shown_with_the_answer_believed_in_most() -> None:
+    [part] = _parts(Plan((2, 4), attempts=(1,), attempt_steps=4))
+    [left] = part.unsolved
+    assert (left.question, left.rating, left.source) == (BY_RESTART, 70, "hard")
+    assert (left.answer, left.wrong_cells, left.halt_logit) == (WRONG, 1, 1.0)
+    assert left.supervision_steps == 4
+    assert _parts()[0].unsolved == ()
+
+
+class Line(NamedTuple):
+    """A row of a Markdown table."""
+
+    name: str
+    figures: list[str]
+
+
+def _lines(markdown: str, title: str) -> list[Line]:
+    table = markdown.split(f"{title}:\n\n")[1].split("\n\n")[0]
+    cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()[2:]]
+    return [Line(row[0], row[1:]) for row in cells]
+
+
+def test_a_card_has_the_figures_by_group_by_budget_and_by_share() -> None:
+    figures = _evaluate().model_copy(
+        update={"origin": Origin(command="ponder evaluate", machine="a toaster", wall_seconds=61.2)}
+    )
+    card = evaluation_markdown(figures)
+    depth = _lines(card, "One attempt, ever deeper")
+    assert depth[0] == ("all", ["4", "50.00", "75.00", "75.00", "75.00", "96.88"])
+    assert [line.name for line in depth[1:]] == [
+        *("rating 0", "rating 1-9", "rating 60+"),
+        *("easy", "hard"),
+    ]
+    assert _lines(card, "Attempts of 4 supervision steps each")[-1] == (
+        "hard",
+        ["2", "50.00", "100.00", "4.0", "7"],
+    )
+    budgets = _lines(card, "What a budget gets, and what it costs per puzzle")
+    assert budgets[-1] == ("2 × 4", ["100.00", "100.00", "2.8", "7"])
+    shares = _lines(card, "Attempts of 4 steps until a share is verified")
+    assert shares[-1] == ("99.99", ["2", "2.8", "7"])
+    assert "`ponder evaluate`, 1 min 1 s on a toaster." in card
+
+
+def test_a_card_of_an_interrupted_evaluation_says_so() -> None:
+    first, _ = _parts(Plan((2, 4), part=2))
+    assert "on 2 puzzles of by hand (interrupted: 4 were planned)" in evaluation_markdown(
+        first.figures
+    )
 
 
 @pytest.mark.parametrize("slots", [1, 2, 3])
 def test_figures_do_not_depend_on_the_batch(slots: int) -> None:
-    assert _evaluate(Budget((2, 4), attempts=2, slots=slots)) == _evaluate()
+    assert _evaluate(Plan((2, 4), (1, 2), 4, slots=slots)) == _evaluate()
 
 
 def test_a_row_that_is_done_leaves_its_slot_to_a_waiting_puzzle() -> None:
     stepper = ScriptedStepper(SCRIPTS)
-    budget = Budget((1, 4), slots=2)
-    told: list[tuple[int, int, int]] = []
+    told: list[tuple[str, int, int]] = []
     puzzles = data([AT_ONCE, LATE, FLICKERING, BY_RESTART])
-    evaluate(
-        stepper, puzzles, budget, model_name="", on_step=lambda *progress: told.append(progress)
-    )
+    for _ in evaluate(
+        stepper,
+        puzzles,
+        Plan((1, 4), slots=2),
+        model_name="",
+        on_step=lambda *progress: told.append(progress),
+    ):
+        pass
     # AT_ONCE leaves after step 1 and FLICKERING takes its slot, LATE after step 2.
     assert stepper.batches == [2, 2, 1, 1, 1, 1]
     assert [done for _, done, _ in told] == [1, 3, 3, 3, 3, 4]
-    assert {(attempt, total) for attempt, _, total in told} == {(1, 4)}
+    assert {(what, total) for what, _, total in told} == {("part 1 of 1, one attempt", 4)}
 
 
 def test_restarts_begin_from_noise_of_the_scale_asked_for() -> None:
     stepper = ScriptedStepper(SCRIPTS)
-    budget = Budget((4,), attempts=2, restart=Restart(by="noise", noise_scale=0.25))
-    evaluate(stepper, data([BY_RESTART]), budget, model_name="", on_step=lambda *_: None)
+    plan = Plan((1,), (2,), 4, Restart(by="noise", noise_scale=0.25))
+    list(evaluate(stepper, data([BY_RESTART]), plan, model_name="", on_step=lambda *_: None))
     starts = [noise for noise in stepper.noise if len(noise)]
-    assert len(starts) == 2
+    assert len(starts) == 3  # the deep attempt, and two
     assert not starts[0].any()
-    assert starts[1].std() == pytest.approx(0.25, rel=0.3)
+    assert not starts[1].any()
+    assert starts[2].std() == pytest.approx(0.25, rel=0.3)
 
 
 def test_a_view_is_solved_in_its_own_terms_and_undone() -> None:
@@ -142,8 +256,8 @@ def test_a_view_is_solved_in_its_own_terms_and_undone() -> None:
         FOUR.format(plain): Script([Said(WRONG, -1.0)] * 2),
         FOUR.format(view): Script([Said(FOUR.format(solved.astype(np.uint8)), 1.0)] * 2),
     }
-    budget = Budget((2,), attempts=2, restart=Restart(by="views"))
-    figures = _evaluate(budget, scripts, data([hidden]))
+    plan = Plan((2,), (1, 2), restart=Restart(by="views"))
+    figures = _evaluate(plan, scripts, data([hidden]))
     assert [at.verified for at in figures.by_attempt] == [0.0, 1.0]
     assert [at.exact for at in figures.by_attempt] == [0.0, 1.0]
 
@@ -152,9 +266,9 @@ def test_another_valid_solution_is_verified_but_not_exact() -> None:
     two_solutions = "12.." + "...." + "21.." + "...."  # 3 and 4 may change places
     other = RIGHT.translate(str.maketrans("34", "43"))
     scripts = {two_solutions: Script(list(repeat(Said(other, 1.0), 2)))}
-    figures = _evaluate(Budget((1, 2)), scripts, data([two_solutions]))
-    assert figures.budgets[-1].verified == 1.0
-    assert figures.budgets[-1].exact == 0.0
+    figures = _evaluate(Plan((1, 2), (1,)), scripts, data([two_solutions]))
+    assert figures.budgets[1].verified == 1.0
+    assert figures.budgets[1].exact == 0.0
     assert figures.by_attempt[0].exact == 0.0
 
 
@@ -193,14 +307,14 @@ def test_extreme_logits_fall_into_the_outer_bins() -> None:
     assert found.brier == 0.0
 
 
-def test_steps_are_read_from_a_list() -> None:
-    assert parse_steps("16, 64") == (16, 64)
+def test_counts_are_read_from_a_list() -> None:
+    assert parse_counts("steps", "16, 64") == (16, 64)
 
 
 @pytest.mark.parametrize("text", ["", "16,", "a", "1.5", "-3"])
-def test_what_is_no_list_of_steps_is_refused(text: str) -> None:
-    with pytest.raises(EvaluationError, match="expected numbers with commas between"):
-        parse_steps(text)
+def test_what_is_no_list_of_counts_is_refused(text: str) -> None:
+    with pytest.raises(EvaluationError, match=r"attempts .*: expected numbers with commas between"):
+        parse_counts("attempts", text)
 
 
 @pytest.mark.parametrize("steps", [(), (0,), (64, 16), (4, 4)])
@@ -209,6 +323,14 @@ def test_steps_ascend_from_one(steps: tuple[int, ...]) -> None:
         Budget(steps)
 
 
-def test_attempts_and_slots_are_at_least_one() -> None:
+@pytest.mark.parametrize("attempts", [(0,), (0, 1), (64, 16), (4, 4)])
+def test_numbers_of_attempts_ascend_from_one(attempts: tuple[int, ...]) -> None:
+    with pytest.raises(EvaluationError, match=r"attempts .*: expected ascending numbers from 1"):
+        Plan((4,), attempts)
+
+
+def test_attempts_slots_and_parts_are_at_least_one() -> None:
     with pytest.raises(EvaluationError, match="at least 1"):
         Budget((4,), attempts=0)
+    with pytest.raises(EvaluationError, match="at least 1"):
+        Plan((4,), part=0)
