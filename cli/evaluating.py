@@ -124,17 +124,18 @@ class _Outputs:
     markdown: Path | None
     unsolved: Path | None
 
-    def write(self, evaluated: "Evaluated") -> None:
-        from training.evaluation_table import evaluation_markdown
 
-        figures = evaluated.figures
-        if self.json is not None and self.json != STDOUT:
-            _replace(self.json, figures.model_dump_json(indent=1) + "\n")
-        if self.markdown is not None:
-            _replace(self.markdown, evaluation_markdown(figures))
-        if self.unsolved is not None:
-            lines = (puzzle.model_dump_json() + "\n" for puzzle in evaluated.unsolved)
-            _replace(self.unsolved, "".join(lines))
+def _write(evaluated: "Evaluated", outputs: _Outputs) -> None:
+    from training.evaluation_table import evaluation_markdown
+
+    figures = evaluated.figures
+    if outputs.json is not None and outputs.json != STDOUT:
+        _replace(outputs.json, figures.model_dump_json(indent=1) + "\n")
+    if outputs.markdown is not None:
+        _replace(outputs.markdown, evaluation_markdown(figures))
+    if outputs.unsolved is not None:
+        lines = (puzzle.model_dump_json() + "\n" for puzzle in evaluated.unsolved)
+        _replace(outputs.unsolved, "".join(lines))
 
 
 def _replace(path: Path, text: str) -> None:
@@ -174,7 +175,7 @@ def _measured(
         figures = evaluated.figures.model_copy(update={"origin": origin})
         evaluated = type(evaluated)(figures, evaluated.unsolved)
         progress.update(whole, completed=figures.puzzles)
-        outputs.write(evaluated)
+        _write(evaluated, outputs)
         return evaluated
 
     parts = measure(subject.stepper, puzzles, plan, model_name=subject.name, on_step=show)

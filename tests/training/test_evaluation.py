@@ -1,61 +1,26 @@
 """Figures of an evaluation, on trajectories that are known."""
 
-import math
-from collections.abc import Sequence
 from itertools import repeat
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from puzzles.restarts import Restart
-from tests.training.scripted import ANSWER, FOUR, Said, Script, ScriptedStepper, data, question
-from training.evaluation import Evaluated, Plan, evaluate, parse_counts
-from training.evaluation_data import EvaluationData
-from training.evaluation_figures import Evaluation, GroupFigures, Origin
-from training.evaluation_sums import calibrate
-from training.evaluation_table import evaluation_markdown
+from tests.training.evaluations import (
+    AT_ONCE,
+    BY_RESTART,
+    FLICKERING,
+    LATE,
+    RIGHT,
+    SCRIPTS,
+    WRONG,
+    figures_of,
+    parts_of,
+)
+from tests.training.scripted import FOUR, Said, Script, ScriptedStepper, data, question
+from training.evaluation import Plan, evaluate, parse_counts
+from training.evaluation_figures import Evaluation, GroupFigures
 from training.solves import Budget, EvaluationError
-
-RIGHT = FOUR.format(ANSWER)
-WRONG = f"2{RIGHT[1:]}"  # one cell of sixteen
-AT_ONCE, LATE, FLICKERING, BY_RESTART = (question(cell) for cell in (1, 2, 3, 4))
-SCRIPTS = {
-    AT_ONCE: Script([Said(RIGHT, 2.0)] * 4),
-    LATE: Script([Said(WRONG, -2.0), *[Said(RIGHT, 1.0)] * 3]),
-    FLICKERING: Script(
-        [Said(RIGHT, -1.0), Said(WRONG, -1.0), Said(WRONG, -1.0), Said(RIGHT, -1.0)]
-    ),
-    BY_RESTART: Script(
-        [Said(WRONG, -2.0), Said(WRONG, 1.0), Said(WRONG, -1.0), Said(WRONG, -1.0)],
-        noisy=[Said(WRONG, -1.0), Said(WRONG, -1.0), Said(RIGHT, 1.0)],
-    ),
-}
-PLAN = Plan((2, 4), attempts=(1, 2), attempt_steps=4)
-
-
-def _parts(
-    plan: Plan = PLAN,
-    scripts: dict[str, Script] | None = None,
-    puzzles: EvaluationData | None = None,
-) -> list[Evaluated]:
-    return list(
-        evaluate(
-            ScriptedStepper(scripts or SCRIPTS),
-            puzzles or data(list(SCRIPTS), ratings=(0, 5, 9, 70), sources=(0, 0, 1, 1)),
-            plan,
-            model_name="scripted",
-            on_step=lambda *_: None,
-        )
-    )
-
-
-def _evaluate(
-    plan: Plan = PLAN,
-    scripts: dict[str, Script] | None = None,
-    puzzles: EvaluationData | None = None,
-) -> Evaluation:
-    return _parts(plan, scripts, puzzles)[-1].figures
 
 
 def _by_step(figures: Evaluation, name: str) -> list[float | None]:
@@ -63,36 +28,36 @@ def _by_step(figures: Evaluation, name: str) -> list[float | None]:
 
 
 def test_exact_accuracy_is_that_of_the_answer_at_each_step() -> None:
-    assert _by_step(_evaluate(), "exact") == [0.5, 0.5, 0.5, 0.75]
+    assert _by_step(figures_of(), "exact") == [0.5, 0.5, 0.5, 0.75]
 
 
 def test_cell_accuracy_counts_cells() -> None:
-    cells = _by_step(_evaluate(), "cell_accuracy")
+    cells = _by_step(figures_of(), "cell_accuracy")
     assert cells == pytest.approx([1 - 2 / 64, 1 - 2 / 64, 1 - 2 / 64, 1 - 1 / 64])
 
 
 def test_verified_is_what_was_verified_so_far() -> None:
-    assert _by_step(_evaluate(), "verified") == [0.5, 0.75, 0.75, 0.75]
+    assert _by_step(figures_of(), "verified") == [0.5, 0.75, 0.75, 0.75]
 
 
 def test_the_halting_curve_ends_with_the_steps_that_all_puzzles_make() -> None:
-    figures = _evaluate()
+    figures = figures_of()
     assert _by_step(figures, "halted") == [0.25, 0.75, None, None]
     assert _by_step(figures, "halted_exact") == pytest.approx([1.0, 2 / 3, None, None])
 
 
 def test_an_answer_that_was_given_up_is_counted() -> None:
-    assert _evaluate().reverted == 1
+    assert figures_of().reverted == 1
 
 
 def test_compute_counts_until_the_first_verified_answer() -> None:
     # AT_ONCE 1, LATE 2, FLICKERING 1, BY_RESTART all.
-    means = _by_step(_evaluate(), "mean_supervision_steps")
+    means = _by_step(figures_of(), "mean_supervision_steps")
     assert means == [1.0, (1 + 2 + 1 + 2) / 4, (1 + 2 + 1 + 3) / 4, (1 + 2 + 1 + 4) / 4]
 
 
 def test_attempts_count_until_the_first_verified_answer() -> None:
-    one, two = _evaluate().by_attempt
+    one, two = figures_of().by_attempt
     assert (one.attempts, one.verified, one.exact) == (1, 0.75, 0.75)
     assert one.mean_supervision_steps == (1 + 2 + 1 + 4) / 4
     assert (two.attempts, two.verified, two.exact) == (2, 1.0, 1.0)
@@ -101,7 +66,7 @@ def test_attempts_count_until_the_first_verified_answer() -> None:
 
 
 def test_short_attempts_stand_beside_a_deep_one() -> None:
-    figures = _evaluate(Plan((2, 4), attempts=(1, 2), attempt_steps=3))
+    figures = figures_of(Plan((2, 4), attempts=(1, 2), attempt_steps=3))
     assert [(at.supervision_steps, at.attempts) for at in figures.budgets] == [
         *((2, 1), (4, 1)),
         *((3, 1), (3, 2)),
@@ -110,7 +75,7 @@ def test_short_attempts_stand_beside_a_deep_one() -> None:
 
 
 def test_attempts_are_as_long_as_the_first_depth_if_nobody_says() -> None:
-    assert _evaluate(Plan((2, 4), attempts=(1,))).attempt_steps == 2
+    assert figures_of(Plan((2, 4), attempts=(1,))).attempt_steps == 2
 
 
 def test_attempts_are_left_out_where_nobody_asks_for_them() -> None:
@@ -122,10 +87,10 @@ def test_attempts_are_left_out_where_nobody_asks_for_them() -> None:
 
 def test_the_headline_has_each_budget_once() -> None:
     rows = [
-        (at.supervision_steps, at.attempts, at.exact, at.verified) for at in _evaluate().budgets
+        (at.supervision_steps, at.attempts, at.exact, at.verified) for at in figures_of().budgets
     ]
     assert rows == [(2, 1, 0.5, 0.75), (4, 1, 0.75, 0.75), (4, 2, 1.0, 1.0)]
-    assert len(_evaluate(Plan((2, 4))).budgets) == 2
+    assert len(figures_of(Plan((2, 4))).budgets) == 2
 
 
 def _groups(figures: Evaluation) -> dict[tuple[str, str], GroupFigures]:
@@ -133,7 +98,7 @@ def _groups(figures: Evaluation) -> dict[tuple[str, str], GroupFigures]:
 
 
 def test_groups_are_by_rating_and_by_source() -> None:
-    groups = _groups(_evaluate())
+    groups = _groups(figures_of())
     assert {key: group.puzzles for key, group in groups.items()} == {
         ("all", "all"): 4,
         ("rating", "0"): 1,
@@ -150,71 +115,29 @@ def test_groups_are_by_rating_and_by_source() -> None:
 
 
 def test_the_figures_so_far_are_told_after_every_part_and_the_last_are_of_all() -> None:
-    first, last = _parts(Plan((2, 4), (1, 2), 4, part=2))
+    first, last = parts_of(Plan((2, 4), (1, 2), 4, part=2))
     assert (first.figures.puzzles, first.figures.planned) == (2, 4)
     # Every second puzzle: AT_ONCE and FLICKERING.
     assert [(group.by, group.name) for group in first.figures.groups[3:]] == [
         ("source", "easy"),
         ("source", "hard"),
     ]
-    assert (last.figures.puzzles, last.figures.budgets) == (4, _evaluate().budgets)
-    assert last.figures.groups == _evaluate().groups
+    assert (last.figures.puzzles, last.figures.budgets) == (4, figures_of().budgets)
+    assert last.figures.groups == figures_of().groups
 
 
 def test_what_stays_unsolved_is_shown_with_the_answer_believed_in_most() -> None:
-    [part] = _parts(Plan((2, 4), attempts=(1,), attempt_steps=4))
+    [part] = parts_of(Plan((2, 4), attempts=(1,), attempt_steps=4))
     [left] = part.unsolved
     assert (left.question, left.rating, left.source) == (BY_RESTART, 70, "hard")
     assert (left.answer, left.wrong_cells, left.halt_logit) == (WRONG, 1, 1.0)
     assert left.supervision_steps == 4
-    assert _parts()[0].unsolved == ()
-
-
-class Line(NamedTuple):
-    """A row of a Markdown table."""
-
-    name: str
-    figures: list[str]
-
-
-def _lines(markdown: str, title: str) -> list[Line]:
-    table = markdown.split(f"{title}:\n\n")[1].split("\n\n")[0]
-    cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()[2:]]
-    return [Line(row[0], row[1:]) for row in cells]
-
-
-def test_a_card_has_the_figures_by_group_by_budget_and_by_share() -> None:
-    figures = _evaluate().model_copy(
-        update={"origin": Origin(command="ponder evaluate", machine="a toaster", wall_seconds=61.2)}
-    )
-    card = evaluation_markdown(figures)
-    depth = _lines(card, "One attempt, ever deeper")
-    assert depth[0] == ("all", ["4", "50.00", "75.00", "75.00", "75.00", "96.88"])
-    assert [line.name for line in depth[1:]] == [
-        *("rating 0", "rating 1-9", "rating 60+"),
-        *("easy", "hard"),
-    ]
-    assert _lines(card, "Attempts of 4 supervision steps each")[-1] == (
-        "hard",
-        ["2", "50.00", "100.00", "4.0", "7"],
-    )
-    budgets = _lines(card, "What a budget gets, and what it costs per puzzle")
-    assert budgets[-1] == ("2 × 4", ["100.00", "100.00", "2.8", "7"])
-    shares = _lines(card, "Attempts of 4 steps until a share is verified")
-    assert shares[-1] == ("99.99", ["2", "2.8", "7"])
-    assert "`ponder evaluate`, 1 min 1 s on a toaster." in card
-
-
-def test_a_card_of_an_interrupted_evaluation_says_so() -> None:
-    first, _ = _parts(Plan((2, 4), part=2))
-    assert "on 2 puzzles of by hand (interrupted: 4 were planned)" in evaluation_markdown(
-        first.figures
-    )
+    assert parts_of()[0].unsolved == ()
 
 
 @pytest.mark.parametrize("slots", [1, 2, 3])
 def test_figures_do_not_depend_on_the_batch(slots: int) -> None:
-    assert _evaluate(Plan((2, 4), (1, 2), 4, slots=slots)) == _evaluate()
+    assert figures_of(Plan((2, 4), (1, 2), 4, slots=slots)) == figures_of()
 
 
 def test_a_row_that_is_done_leaves_its_slot_to_a_waiting_puzzle() -> None:
@@ -257,7 +180,7 @@ def test_a_view_is_solved_in_its_own_terms_and_undone() -> None:
         FOUR.format(view): Script([Said(FOUR.format(solved.astype(np.uint8)), 1.0)] * 2),
     }
     plan = Plan((2,), (1, 2), restart=Restart(by="views"))
-    figures = _evaluate(plan, scripts, data([hidden]))
+    figures = figures_of(plan, scripts, data([hidden]))
     assert [at.verified for at in figures.by_attempt] == [0.0, 1.0]
     assert [at.exact for at in figures.by_attempt] == [0.0, 1.0]
 
@@ -266,45 +189,15 @@ def test_another_valid_solution_is_verified_but_not_exact() -> None:
     two_solutions = "12.." + "...." + "21.." + "...."  # 3 and 4 may change places
     other = RIGHT.translate(str.maketrans("34", "43"))
     scripts = {two_solutions: Script(list(repeat(Said(other, 1.0), 2)))}
-    figures = _evaluate(Plan((1, 2), (1,)), scripts, data([two_solutions]))
+    figures = figures_of(Plan((1, 2), (1,)), scripts, data([two_solutions]))
     assert figures.budgets[1].verified == 1.0
     assert figures.budgets[1].exact == 0.0
     assert figures.by_attempt[0].exact == 0.0
 
 
 def test_an_evaluation_survives_json() -> None:
-    figures = _evaluate()
+    figures = figures_of()
     assert Evaluation.model_validate_json(figures.model_dump_json()) == figures
-
-
-def _logit(probability: float) -> float:
-    return math.log(probability / (1 - probability))
-
-
-@pytest.mark.parametrize(
-    ("probabilities", "exact", "brier", "ece"),
-    [
-        ((0.25, 0.25), (False, True), (0.0625 + 0.5625) / 2, 0.25),
-        ((0.75, 0.25), (True, False), 0.0625, 0.25),
-        ((0.55, 0.58, 0.05), (True, False, False), (0.2025 + 0.3364 + 0.0025) / 3, None),
-    ],
-)
-def test_calibration_against_hand_made_numbers(
-    probabilities: Sequence[float], exact: Sequence[bool], brier: float, ece: float | None
-) -> None:
-    q_halt = np.array([_logit(p) for p in probabilities], np.float32)
-    found = calibrate(q_halt, np.array(exact))
-    assert found.brier == pytest.approx(brier, rel=1e-5)
-    if ece is None:
-        ece = 2 / 3 * abs(0.565 - 0.5) + 1 / 3 * 0.05
-    assert found.ece == pytest.approx(ece, rel=1e-5)
-    assert sum(b.count for b in found.bins) == len(exact)
-
-
-def test_extreme_logits_fall_into_the_outer_bins() -> None:
-    found = calibrate(np.array([-1e4, 1e4], np.float32), np.array([False, True]))
-    assert [b.count for b in found.bins] == [1, *[0] * 8, 1]
-    assert found.brier == 0.0
 
 
 def test_counts_are_read_from_a_list() -> None:
