@@ -1,8 +1,7 @@
 """`ponder evaluate`: what a model can do."""
 
-import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from training.evaluation import Evaluated, Plan
     from training.evaluation_data import EvaluationData
     from training.evaluation_figures import Evaluation
+    from training.evaluation_parts import PartStore
 
 STDOUT = Path("-")
 INTERRUPTED = 130  # exit status
@@ -63,6 +63,9 @@ def evaluate(
         Path | None, typer.Option(help="Write what stayed unsolved, as JSON lines.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the figures to this PNG.")] = None,
+    parts: Annotated[
+        Path | None, typer.Option(help="Keep finished parts here, and go on after those in it.")
+    ] = None,
     record: Annotated[
         bool, typer.Option(help="Put accuracies into the bundle's manifest.")
     ] = False,
@@ -79,6 +82,7 @@ def evaluate(
     from training.dataset import DatasetError
     from training.evaluation import Plan, parse_counts
     from training.evaluation_data import read_evaluation_data
+    from training.evaluation_parts import PartStore, fingerprint
     from training.run_state import resolve_checkpoint
     from training.solves import EvaluationError
 
@@ -108,7 +112,13 @@ def evaluate(
             restart=restart,
             slots=batch,
         )
-        figures = _measured(subject, puzzles, plan, outputs, progress)
+        store = None
+        if parts is not None:
+            about = fingerprint(
+                puzzles, weights=subject.sha256, plan=f"{plan}", runtime=f"{runtime} {precision}"
+            )
+            store = PartStore(parts, about)
+        figures = _measured(subject, puzzles, plan, store, outputs, progress)
     _hand_over(figures, json=json, plot=plot)
     if figures.puzzles < figures.planned:
         raise typer.Exit(INTERRUPTED)
@@ -149,6 +159,7 @@ def _measured(
     subject: "Subject",
     puzzles: "EvaluationData",
     plan: "Plan",
+    store: "PartStore | None",
     outputs: _Outputs,
     progress: Progress,
 ) -> "Evaluation":
@@ -157,10 +168,10 @@ def _measured(
     Raises: EvaluationError; typer.Exit if none was done.
     """
     from bench.report import this_machine
-    from training.evaluation import evaluate as measure
+    from training.evaluation import Evaluator
     from training.evaluation_figures import Origin
 
-    begun_s, machine = time.monotonic(), this_machine()
+    machine = this_machine()
     whole, part = progress.add_task("puzzles", total=len(puzzles)), progress.add_task("")
 
     def show(what: str, done: int, of: int) -> None:
@@ -170,16 +181,16 @@ def _measured(
         origin = Origin(
             command=command_line(),
             machine=f"{machine.cores} cores of {machine.cpu}",
-            wall_seconds=round(time.monotonic() - begun_s, 1),
+            wall_seconds=round(evaluated.seconds, 1),
         )
         figures = evaluated.figures.model_copy(update={"origin": origin})
-        evaluated = type(evaluated)(figures, evaluated.unsolved)
+        evaluated = replace(evaluated, figures=figures)
         progress.update(whole, completed=figures.puzzles)
         _write(evaluated, outputs)
         return evaluated
 
-    parts = measure(subject.stepper, puzzles, plan, model_name=subject.name, on_step=show)
-    last = until_interrupted(parts, write)
+    evaluator = Evaluator(subject.stepper, plan, model_name=subject.name, on_step=show)
+    last = until_interrupted(evaluator.run(puzzles, store), write)
     if last is None:
         raise typer.Exit(INTERRUPTED)
     return last.figures

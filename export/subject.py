@@ -8,10 +8,10 @@ import torch
 
 from export.bundle import restart_of
 from export.kernel_runtime import KernelStepper
-from export.manifest import MANIFEST_FILE, BundleError, Manifest
+from export.manifest import MANIFEST_FILE, BundleError, Manifest, file_sha256
 from export.runtime import OnnxStepper
 from kernel.isa import Precision, UnsupportedError
-from model.checkpoint import CheckpointError, load_model, read_info
+from model.checkpoint import CheckpointError, load_model, read_info, weights_file
 from model.devices import resolve_device
 from model.stepper import Stepper, TorchStepper
 from puzzles.restarts import Restart
@@ -21,11 +21,12 @@ Runtime = Literal["auto", "compiled", "onnxruntime"]
 
 @dataclass(frozen=True)
 class Subject:
-    """A stepper, its model's name and how its attempts are told apart."""
+    """A stepper, its model's name, how its attempts are told apart, and a digest of its weights."""
 
     name: str
     stepper: Stepper
     restart: Restart
+    sha256: str
 
 
 def open_subject(
@@ -45,7 +46,8 @@ def open_subject(
     if (path / MANIFEST_FILE).exists():
         manifest = Manifest.read(path)
         stepper = _open_stepper(path, manifest, puzzle, threads, runtime, precision)
-        return Subject(manifest.name, stepper, manifest.restart)
+        [graph] = [graph for graph in manifest.graphs if graph.spec.name == puzzle]
+        return Subject(manifest.name, stepper, manifest.restart, graph.sha256)
     info = read_info(path)
     specs = {spec.name: spec for spec in info.specs}
     if puzzle not in specs:
@@ -53,7 +55,8 @@ def open_subject(
     if threads is not None:
         torch.set_num_threads(threads)
     stepper = TorchStepper(load_model(path).to(resolve_device(device)), specs[puzzle])
-    return Subject(f"{info.name} at {info.optimizer_steps}", stepper, restart_of(info))
+    digest = file_sha256(weights_file(path, "ema"))
+    return Subject(f"{info.name} at {info.optimizer_steps}", stepper, restart_of(info), digest)
 
 
 def _open_stepper(

@@ -1,11 +1,14 @@
 """An evaluation: the same puzzles in a single attempt, ever deeper, and in many short ones.
 
 Puzzles are taken part by part, each part from beginning to end of the data: the figures so far are
-a fair sample of all, and who interrupts an evaluation keeps them.
+a fair sample of all, who interrupts an evaluation keeps them, and where parts are kept on disk a
+later one goes on after them.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 
@@ -14,6 +17,7 @@ from puzzles.restarts import Restart
 from training import evaluation_sums as sums
 from training.evaluation_data import EvaluationData
 from training.evaluation_figures import Evaluation, UnsolvedPuzzle
+from training.evaluation_parts import PartSolves, PartStore
 from training.solves import BY_NOISE, Budget, EvaluationError, Solves, solve_all
 
 PART = 1000  # puzzles
@@ -65,82 +69,88 @@ class Plan:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Figures of the puzzles so far, and those of them that stayed unsolved."""
+    """Figures of the puzzles so far, those of them that stayed unsolved, and the time it took."""
 
     figures: Evaluation
     unsolved: tuple[UnsolvedPuzzle, ...]
+    seconds: float
 
 
-def evaluate(
-    stepper: Stepper, data: EvaluationData, plan: Plan, *, model_name: str, on_step: OnStep
-) -> Iterator[Evaluated]:
-    """Solve part after part of `data`; yields after each the figures of all so far.
+@final
+class Evaluator:
+    """One model, one plan. on_step(what, done, of) is told after each supervision step."""
 
-    on_step(what, done, of) is told after each supervision step: puzzles of the part at hand.
-    Raises: EvaluationError if the stepper answers another puzzle, or the plan is none.
-    """
-    if stepper.spec.name != data.kind.spec.name:
-        wanted = f"{data.name} holds {data.kind.spec.name}"
-        raise EvaluationError(f"{wanted}, but the model answers {stepper.spec.name}")
-    parts = -(-len(data) // plan.part)
-    rows = [np.arange(part, len(data), parts) for part in range(parts)]
-    depth: list[Solves] = []
-    tries: list[Solves] = []
-    for number, puzzles in enumerate(rows, 1):
-        part, told = data.take(puzzles), _Told(on_step, f"part {number} of {parts}")
-        depth.append(solve_all(stepper, part, plan.depth, told.depth))
-        if plan.attempts:
-            tries.append(solve_all(stepper, part, plan.tries, told.attempts(plan.attempts[-1])))
-        so_far = data.take(np.concatenate(rows[:number]))
-        yield _summed_up(so_far, len(data), depth, tries, plan, model_name)
+    def __init__(
+        self,
+        stepper: Stepper,
+        plan: Plan,
+        *,
+        model_name: str,
+        on_step: OnStep = lambda *_: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stepper, self._plan, self._model_name = stepper, plan, model_name
+        self._on_step, self._clock = on_step, clock
 
+    def run(self, data: EvaluationData, store: PartStore | None = None) -> Iterator[Evaluated]:
+        """Solve part after part of `data`; yields after each the figures of all so far.
 
-@dataclass(frozen=True)
-class _Told:
-    """Progress in words."""
+        store: where parts are kept, and taken from.
+        Raises: EvaluationError if the stepper answers another puzzle, or the plan is none.
+        """
+        if self._stepper.spec.name != data.kind.spec.name:
+            wanted = f"{data.name} holds {data.kind.spec.name}"
+            raise EvaluationError(f"{wanted}, but the model answers {self._stepper.spec.name}")
+        count = -(-len(data) // self._plan.part)
+        rows = [np.arange(first, len(data), count) for first in range(count)]
+        done: list[PartSolves] = []
+        for number, puzzles in enumerate(rows, 1):
+            part = store.load(number) if store else None
+            if part is None:
+                part = self._solve(data.take(puzzles), f"part {number} of {count}")
+                if store:
+                    store.save(number, part)
+            done.append(part)
+            yield self._sum_up(data.take(np.concatenate(rows[:number])), len(data), done)
 
-    on_step: OnStep
-    part: str
+    def _solve(self, data: EvaluationData, name: str) -> PartSolves:
+        plan, begun_s = self._plan, self._clock()
 
-    def depth(self, _: int, done: int, of: int) -> None:
-        self.on_step(f"{self.part}, one attempt", done, of)
+        def deeper(_: int, done: int, of: int) -> None:
+            self._on_step(f"{name}, one attempt", done, of)
 
-    def attempts(self, most: int) -> Callable[[int, int, int], None]:
-        def told(attempt: int, done: int, of: int) -> None:
-            self.on_step(f"{self.part}, attempt {attempt} of {most}", done, of)
+        def again(attempt: int, done: int, of: int) -> None:
+            self._on_step(f"{name}, attempt {attempt} of {plan.attempts[-1]}", done, of)
 
-        return told
+        depth = solve_all(self._stepper, data, plan.depth, deeper)
+        tries = solve_all(self._stepper, data, plan.tries, again) if plan.attempts else None
+        return PartSolves(depth, tries, self._clock() - begun_s)
 
-
-def _summed_up(
-    data: EvaluationData,
-    planned: int,
-    depth_parts: Sequence[Solves],
-    tries_parts: Sequence[Solves],
-    plan: Plan,
-    model_name: str,
-) -> Evaluated:
-    depth = sums.Way(_joined(depth_parts), plan.depth)
-    tries = sums.Way(_joined(tries_parts), plan.tries) if tries_parts else None
-    common = plan.depth.common
-    exact, q_halt = depth.solves.exact[:, :common], depth.solves.q_halt[:, :common]
-    figures = Evaluation(
-        model=model_name,
-        puzzle=data.kind.spec.name,
-        data=data.name,
-        puzzles=len(data),
-        planned=planned,
-        steps=plan.steps,
-        attempts=plan.attempts,
-        attempt_steps=plan.tries.most,
-        restart=plan.restart,
-        by_step=sums.by_step(depth),
-        by_attempt=sums.by_attempt(tries) if tries else (),
-        calibration=sums.calibrate(q_halt.ravel(), exact.ravel()),
-        reverted=int((exact.any(axis=1) & ~exact[:, -1]).sum()),
-        groups=sums.groups(data, depth, tries, plan.attempts),
-    )
-    return Evaluated(figures, tuple(sums.unsolved(data, tries or depth)))
+    def _sum_up(self, data: EvaluationData, planned: int, parts: Sequence[PartSolves]) -> Evaluated:
+        plan = self._plan
+        depth = sums.Way(_joined([part.depth for part in parts]), plan.depth)
+        tried = [part.tries for part in parts if part.tries is not None]
+        tries = sums.Way(_joined(tried), plan.tries) if tried else None
+        common = plan.depth.common
+        exact, q_halt = depth.solves.exact[:, :common], depth.solves.q_halt[:, :common]
+        figures = Evaluation(
+            model=self._model_name,
+            puzzle=data.kind.spec.name,
+            data=data.name,
+            puzzles=len(data),
+            planned=planned,
+            steps=plan.steps,
+            attempts=plan.attempts,
+            attempt_steps=plan.tries.most,
+            restart=plan.restart,
+            by_step=sums.by_step(depth),
+            by_attempt=sums.by_attempt(tries) if tries else (),
+            calibration=sums.calibrate(q_halt.ravel(), exact.ravel()),
+            reverted=int((exact.any(axis=1) & ~exact[:, -1]).sum()),
+            groups=sums.groups(data, depth, tries, plan.attempts),
+        )
+        unsolved = tuple(sums.unsolved(data, tries or depth))
+        return Evaluated(figures, unsolved, sum(part.seconds for part in parts))
 
 
 def _joined(parts: Sequence[Solves]) -> Solves:

@@ -1,9 +1,10 @@
 """Evaluations on trajectories that are known: four puzzles that are solved in ways of their own."""
 
 from tests.training.scripted import ANSWER, FOUR, Said, Script, ScriptedStepper, data, question
-from training.evaluation import Evaluated, Plan, evaluate
+from training.evaluation import Evaluated, Evaluator, Plan
 from training.evaluation_data import EvaluationData
 from training.evaluation_figures import Evaluation
+from training.evaluation_parts import PartStore
 
 RIGHT = FOUR.format(ANSWER)
 WRONG = f"2{RIGHT[1:]}"  # one cell of sixteen
@@ -26,17 +27,12 @@ def parts_of(
     plan: Plan = PLAN,
     scripts: dict[str, Script] | None = None,
     puzzles: EvaluationData | None = None,
+    store: PartStore | None = None,
 ) -> list[Evaluated]:
     """What is told after each part."""
-    return list(
-        evaluate(
-            ScriptedStepper(scripts or SCRIPTS),
-            puzzles or data(list(SCRIPTS), ratings=(0, 5, 9, 70), sources=(0, 0, 1, 1)),
-            plan,
-            model_name="scripted",
-            on_step=lambda *_: None,
-        )
-    )
+    evaluator = Evaluator(ScriptedStepper(scripts or SCRIPTS), plan, model_name="scripted")
+    puzzles = puzzles or data(list(SCRIPTS), ratings=(0, 5, 9, 70), sources=(0, 0, 1, 1))
+    return list(evaluator.run(puzzles, store))
 
 
 def figures_of(

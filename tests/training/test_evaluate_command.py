@@ -93,8 +93,20 @@ def test_unsolved_puzzles_are_lines_of_json(tmp_path: Path, bundle: Path) -> Non
     assert puzzles[0]["answer"] == puzzles[0]["question"]
 
 
+def test_finished_parts_are_kept_and_fit_the_same_evaluation_only(
+    tmp_path: Path, bundle: Path
+) -> None:
+    data, parts = _csv(tmp_path / "data.csv", [1, 6]), tmp_path / "parts"
+    command = ("evaluate", bundle, "--data", data, "--parts", parts, "--json", "-")
+    first, again = (_ponder(*command, "--steps", 3) for _ in range(2))
+    assert first.stdout == again.stdout
+    other = _ponder(*command, "--steps", 4)
+    assert other.exit_code == 2
+    assert "holds parts of another evaluation" in " ".join(other.output.split())
+
+
 def test_ctrl_c_keeps_the_parts_that_are_done(capsys: pytest.CaptureFixture[str]) -> None:
-    done = [Evaluated(Evaluation.model_construct(puzzles=count), ()) for count in (1, 2)]
+    done = [Evaluated(Evaluation.model_construct(puzzles=count), (), 1.0) for count in (1, 2)]
     written: list[Evaluated] = []
 
     def parts() -> Iterator[Evaluated]:

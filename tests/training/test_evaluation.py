@@ -18,7 +18,7 @@ from tests.training.evaluations import (
     parts_of,
 )
 from tests.training.scripted import FOUR, Said, Script, ScriptedStepper, data, question
-from training.evaluation import Plan, evaluate, parse_counts
+from training.evaluation import Evaluator, Plan, parse_counts
 from training.evaluation_figures import Evaluation, GroupFigures
 from training.solves import Budget, EvaluationError
 
@@ -79,8 +79,8 @@ def test_attempts_are_as_long_as_the_first_depth_if_nobody_says() -> None:
 
 
 def test_attempts_are_left_out_where_nobody_asks_for_them() -> None:
-    stepper, [puzzle] = ScriptedStepper(SCRIPTS), [BY_RESTART]
-    parts = evaluate(stepper, data([puzzle]), Plan((4,)), model_name="", on_step=lambda *_: None)
+    stepper = ScriptedStepper(SCRIPTS)
+    parts = Evaluator(stepper, Plan((4,)), model_name="").run(data([BY_RESTART]))
     assert [part.figures.by_attempt for part in parts] == [()]
     assert len(stepper.batches) == 4
 
@@ -144,14 +144,13 @@ def test_a_row_that_is_done_leaves_its_slot_to_a_waiting_puzzle() -> None:
     stepper = ScriptedStepper(SCRIPTS)
     told: list[tuple[str, int, int]] = []
     puzzles = data([AT_ONCE, LATE, FLICKERING, BY_RESTART])
-    for _ in evaluate(
+    evaluator = Evaluator(
         stepper,
-        puzzles,
         Plan((1, 4), slots=2),
         model_name="",
         on_step=lambda *progress: told.append(progress),
-    ):
-        pass
+    )
+    list(evaluator.run(puzzles))
     # AT_ONCE leaves after step 1 and FLICKERING takes its slot, LATE after step 2.
     assert stepper.batches == [2, 2, 1, 1, 1, 1]
     assert [done for _, done, _ in told] == [1, 3, 3, 3, 3, 4]
@@ -161,7 +160,7 @@ def test_a_row_that_is_done_leaves_its_slot_to_a_waiting_puzzle() -> None:
 def test_restarts_begin_from_noise_of_the_scale_asked_for() -> None:
     stepper = ScriptedStepper(SCRIPTS)
     plan = Plan((1,), (2,), 4, Restart(by="noise", noise_scale=0.25))
-    list(evaluate(stepper, data([BY_RESTART]), plan, model_name="", on_step=lambda *_: None))
+    list(Evaluator(stepper, plan, model_name="").run(data([BY_RESTART])))
     starts = [noise for noise in stepper.noise if len(noise)]
     assert len(starts) == 3  # the deep attempt, and two
     assert not starts[0].any()
