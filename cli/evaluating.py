@@ -13,6 +13,7 @@ from cli.console import console, errors, said_clearly
 
 if TYPE_CHECKING:
     from export.subject import Subject
+    from puzzles.restarts import Restart
     from training.evaluation import Evaluated, Plan
     from training.evaluation_data import EvaluationData
     from training.evaluation_figures import Evaluation
@@ -82,7 +83,6 @@ def evaluate(
     from training.dataset import DatasetError
     from training.evaluation import Plan, parse_counts
     from training.evaluation_data import read_evaluation_data
-    from training.evaluation_parts import PartStore, fingerprint
     from training.run_state import resolve_checkpoint
     from training.solves import EvaluationError
 
@@ -102,28 +102,38 @@ def evaluate(
             runtime=runtime,
             precision=precision,
         )
-        restart = subject.restart
-        if noise is not None:
-            restart = restart.model_copy(update={"noise_scale": noise})
         plan = Plan(
             steps=parse_counts("steps", steps),
             attempts=() if attempts is None else parse_counts("attempts", attempts),
             attempt_steps=attempt_steps,
-            restart=restart,
+            restart=_restart(subject, noise),
             slots=batch,
         )
-        store = None
-        if parts is not None:
-            about = fingerprint(
-                puzzles, weights=subject.sha256, plan=f"{plan}", runtime=f"{runtime} {precision}"
-            )
-            store = PartStore(parts, about)
+        store = _store(parts, subject, puzzles, f"{plan}, {device}, {runtime}, {precision}")
         figures = _measured(subject, puzzles, plan, store, outputs, progress)
     _hand_over(figures, json=json, plot=plot)
     if figures.puzzles < figures.planned:
         raise typer.Exit(INTERRUPTED)
     if record:
         _record(figures, model)
+
+
+def _restart(subject: "Subject", noise: float | None) -> "Restart":
+    """The model's, with another scale of noise if one is given."""
+    if noise is None:
+        return subject.restart
+    return subject.restart.model_copy(update={"noise_scale": noise})
+
+
+def _store(
+    directory: Path | None, subject: "Subject", puzzles: "EvaluationData", how: str
+) -> "PartStore | None":
+    """Raises: EvaluationError if the directory holds parts of another evaluation."""
+    from training.evaluation_parts import PartStore, fingerprint
+
+    if directory is None:
+        return None
+    return PartStore(directory, fingerprint(puzzles, weights=subject.sha256, how=how))
 
 
 @dataclass(frozen=True)
@@ -172,6 +182,7 @@ def _measured(
     from training.evaluation_figures import Origin
 
     machine = this_machine()
+    cores = f"{machine.cores} CPU core{'s' if machine.cores > 1 else ''} ({machine.cpu})"
     whole, part = progress.add_task("puzzles", total=len(puzzles)), progress.add_task("")
 
     def show(what: str, done: int, of: int) -> None:
@@ -180,7 +191,7 @@ def _measured(
     def write(evaluated: "Evaluated") -> "Evaluated":
         origin = Origin(
             command=command_line(),
-            machine=f"{machine.cores} cores of {machine.cpu}",
+            machine=", ".join(filter(None, (subject.accelerator, cores))),
             wall_seconds=round(evaluated.seconds, 1),
         )
         figures = evaluated.figures.model_copy(update={"origin": origin})

@@ -21,12 +21,16 @@ Runtime = Literal["auto", "compiled", "onnxruntime"]
 
 @dataclass(frozen=True)
 class Subject:
-    """A stepper, its model's name, how its attempts are told apart, and a digest of its weights."""
+    """A stepper, its model's name, how its attempts are told apart, and a digest of its weights.
+
+    accelerator: what it runs on, if not on the CPU.
+    """
 
     name: str
     stepper: Stepper
     restart: Restart
     sha256: str
+    accelerator: str | None = None
 
 
 def open_subject(
@@ -54,9 +58,15 @@ def open_subject(
         raise CheckpointError(f"{path}: knows no {puzzle}; it answers {', '.join(specs)}")
     if threads is not None:
         torch.set_num_threads(threads)
-    stepper = TorchStepper(load_model(path).to(resolve_device(device)), specs[puzzle])
-    digest = file_sha256(weights_file(path, "ema"))
-    return Subject(f"{info.name} at {info.optimizer_steps}", stepper, restart_of(info), digest)
+    resolved = resolve_device(device)
+    stepper = TorchStepper(load_model(path).to(resolved), specs[puzzle])
+    return Subject(
+        f"{info.name} at {info.optimizer_steps}",
+        stepper,
+        restart_of(info),
+        file_sha256(weights_file(path, "ema")),
+        torch.cuda.get_device_name(resolved) if resolved.type == "cuda" else None,
+    )
 
 
 def _open_stepper(

@@ -40,6 +40,7 @@ class Plan:
     steps: depths of a single attempt, ascending. Up to the first every puzzle runs, verified or
     not; up to the last only those that are not verified.
     attempts: numbers of attempts of `attempt_steps` each [the first of `steps`]; none: not tried.
+    Raises: EvaluationError.
     """
 
     steps: tuple[int, ...]
@@ -50,6 +51,7 @@ class Plan:
     part: int = PART
 
     def __post_init__(self) -> None:
+        Budget(self.steps, slots=self.slots)  # checks them
         if sorted({0, *self.attempts})[1:] != list(self.attempts):
             raise EvaluationError(f"attempts {self.attempts}: expected ascending numbers from 1")
         if self.part < 1:
@@ -57,12 +59,12 @@ class Plan:
 
     @property
     def depth(self) -> Budget:
-        """A single attempt. Raises: EvaluationError."""
+        """A single attempt."""
         return Budget(self.steps, restart=self.restart, slots=self.slots)
 
     @property
     def tries(self) -> Budget:
-        """All attempts. Raises: EvaluationError."""
+        """All attempts."""
         steps = self.attempt_steps or self.steps[0]
         return Budget((steps,), max(self.attempts, default=1), self.restart, self.slots)
 
@@ -96,7 +98,7 @@ class Evaluator:
         """Solve part after part of `data`; yields after each the figures of all so far.
 
         store: where parts are kept, and taken from.
-        Raises: EvaluationError if the stepper answers another puzzle, or the plan is none.
+        Raises: EvaluationError if the stepper answers another puzzle.
         """
         if self._stepper.spec.name != data.kind.spec.name:
             wanted = f"{data.name} holds {data.kind.spec.name}"

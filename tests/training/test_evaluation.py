@@ -212,7 +212,7 @@ def test_what_is_no_list_of_counts_is_refused(text: str) -> None:
 @pytest.mark.parametrize("steps", [(), (0,), (64, 16), (4, 4)])
 def test_steps_ascend_from_one(steps: tuple[int, ...]) -> None:
     with pytest.raises(EvaluationError, match="expected ascending numbers from 1"):
-        Budget(steps)
+        Plan(steps)
 
 
 @pytest.mark.parametrize("attempts", [(0,), (0, 1), (64, 16), (4, 4)])
