@@ -24,6 +24,9 @@ def export(
     accuracy: Annotated[
         Path | None, typer.Option(help="JSON list of measured figures for the manifest.")
     ] = None,
+    efforts: Annotated[
+        Path | None, typer.Option(help="JSON of efforts by puzzle for the manifest.")
+    ] = None,
     parity_puzzles: Annotated[
         int, typer.Option(min=1, help="Puzzles to solve with both runtimes, per graph.")
     ] = 200,
@@ -31,11 +34,12 @@ def export(
     """Export a checkpoint to a bundle: step graphs checked against PyTorch, and a manifest."""
     from export.bundle import export_bundle
     from export.errors import ExportError
-    from export.record import read_accuracy
+    from export.record import read_accuracy, read_efforts, record_efforts
     from model.checkpoint import CheckpointError
     from training.run_state import resolve_checkpoint
 
     with said_clearly(ExportError, CheckpointError):
+        declared = read_efforts(efforts) if efforts else {}
         manifest = export_bundle(
             resolve_checkpoint(checkpoint),
             out,
@@ -45,6 +49,8 @@ def export(
             accuracy=read_accuracy(accuracy) if accuracy else (),
             parity_puzzles=parity_puzzles,
         )
+        if declared:
+            record_efforts(out, declared)
     compared = {graph.file: graph.parity for graph in manifest.graphs}
     if manifest.kernel is not None:
         kernel = manifest.kernel

@@ -17,8 +17,8 @@ from export.errors import (
     ParityError,
     ShapeMismatchError,
 )
-from export.manifest import Accuracy, BundleError, Manifest
-from export.record import read_accuracy, record_accuracy
+from export.manifest import Accuracy, BundleError, EffortBudget, Efforts, Manifest
+from export.record import read_accuracy, read_efforts, record_accuracy, record_efforts
 from export.step_graph import OPSET, write_step_graph
 from model.checkpoint import load_model
 from model.trm import TinyRecursiveModel
@@ -206,3 +206,22 @@ def test_figures_of_a_wrong_form_are_refused(tmp_path: Path) -> None:
     path.write_text('[{"data": "x"}]')
     with pytest.raises(ExportError, match="puzzles"):
         read_accuracy(path)
+
+
+def test_efforts_are_declared_for_the_puzzles_that_they_name(
+    tmp_path: Path, lattice_bundle: Path
+) -> None:
+    bundle = copy_of(lattice_bundle, tmp_path / "bundle")
+    first, *others = Manifest.read(bundle).graphs
+    path = tmp_path / "efforts.json"
+    path.write_text(f'{{"{first.spec.name}": {{"low": {{"max_steps": 3, "attempts": 2}}}}}}')
+    record_efforts(bundle, read_efforts(path))
+    declared, *rest = Manifest.read(bundle).graphs
+    assert declared.efforts.of("low") == EffortBudget(max_steps=3, attempts=2)
+    assert declared.efforts.standard == Efforts().standard
+    assert rest == others
+
+
+def test_efforts_of_a_puzzle_that_a_bundle_does_not_have_are_refused(lattice_bundle: Path) -> None:
+    with pytest.raises(ExportError, match="no graph for sudoku-25x25; it has sudoku"):
+        record_efforts(lattice_bundle, {"sudoku-25x25": Efforts()})

@@ -65,6 +65,13 @@ def test_attempts_count_until_the_first_verified_answer() -> None:
     assert two.p99_supervision_steps == 4 + 3
 
 
+def test_an_attempt_that_the_network_refutes_costs_what_it_made() -> None:
+    refuting = Restart(by="noise", noise_scale=0.5, refuted_q=-0.5)  # BY_RESTART begins with -1
+    two = figures_of(Plan((2, 4), (1, 2), 4, refuting)).by_attempt[1]
+    assert two.verified == 0.75
+    assert two.mean_supervision_steps == (1 + 2 + 1 + 4 + 1) / 4
+
+
 def test_short_attempts_stand_beside_a_deep_one() -> None:
     figures = figures_of(Plan((2, 4), attempts=(1, 2), attempt_steps=3))
     assert [(at.supervision_steps, at.attempts) for at in figures.budgets] == [
