@@ -9,11 +9,11 @@ import numpy.typing as npt
 import torch
 
 from bench.engines import Place, UnavailableError
-from bench.flops import step_flops
 from bench.models import Measured
 from bench.report import Chart, Figure, Report, Row, this_machine
 from bench.rounds import calls_per_second, interleaved
 from bench.step_contenders import LIMITS, Gemm, StepContender, open_contenders
+from model.flops import step_flops
 
 SEED = 0
 # How PyTorch's threads wait for each other: with a busy core beside them it decides everything.

@@ -15,9 +15,9 @@ import torch
 from torch import nn
 
 from bench.engines import ENGINES, EngineChoice, Place, Precision, UnavailableError
-from bench.flops import Product, refinement_products
 from bench.models import Measured
 from model.config import ModelConfig
+from model.flops import Product, refinement_products
 from model.lattice import LatticeBlock
 from model.sequence import AttentionBlock, MixerBlock
 from model.stepper import FRESH, TorchStepper

@@ -1,11 +1,14 @@
 """`ponder train` and `ponder plot`: recipe → checkpoint, and how it went."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import console, said_clearly
+from cli.console import console, errors, said_clearly
+
+if TYPE_CHECKING:
+    from training.recipe import Recipe
 
 
 def train(
@@ -18,6 +21,12 @@ def train(
     resume: Annotated[bool, typer.Option(help="Go on from the newest checkpoint.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
     threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
+    benchmark: Annotated[
+        bool, typer.Option("--benchmark", help="Only measure how fast the recipe trains here.")
+    ] = False,
+    json_: Annotated[
+        Path | None, typer.Option("--json", help="Write the benchmark's figures.")
+    ] = None,
 ) -> None:
     """Train a model from a recipe. Ctrl-C or SIGTERM stops it in a resumable state."""
     import torch
@@ -37,6 +46,9 @@ def train(
         TrainingDivergedError,
     ):
         plan = read_recipe(recipe, tuple(set_ or ()))
+        if benchmark:
+            _measure(plan, device, json_)
+            return
         run = out or Path("runs") / plan.name
         outcome = run_training(
             plan, run, resume=resume, device=resolve_device(device), console=console
@@ -48,6 +60,21 @@ def train(
             highlight=False,
         )
     console.print(f"checkpoint: {outcome.checkpoint}", highlight=False, soft_wrap=True)
+
+
+def _measure(plan: "Recipe", device: str, json_: Path | None) -> None:
+    import json
+
+    from model.devices import resolve_device
+    from training.benchmark import measure_training, speed_table
+
+    with errors.status("measuring …") as status:
+        speed = measure_training(
+            plan, resolve_device(device), lambda what: status.update(f"measuring {what} …")
+        )
+    console.print(speed_table(speed))
+    if json_ is not None:
+        json_.write_text(json.dumps(speed.as_json(), indent=1) + "\n")
 
 
 def plot(

@@ -98,6 +98,11 @@ class LatticeTraining:
         code = compiled_training(network, isa)
         return cls(code, spec, row_loss, threads=threads or usable_cores(), batch=batch)
 
+    @property
+    def precision(self) -> Precision:
+        """Of the factors of its matrix products."""
+        return self._code.isa.precision
+
     def step(
         self,
         weights: LatticeWeights,

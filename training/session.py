@@ -72,14 +72,9 @@ def run_training(
         check_resumable(run, recipe)
     elif checkpoints(run):
         raise CheckpointError(f"{run} holds a run already: --resume it, or choose another --out")
-    try:
-        trainer = Trainer(recipe, run, device=device)
-    except ShapeError as error:
-        raise RecipeError(f"model: {error}") from error
-    except UnsupportedError as error:
-        raise RecipeError(f"runtime = {recipe.runtime!r}: {error}") from error
+    trainer = open_trainer(recipe, run, device)
     stop = StopFlag()
-    with closing(trainer), stop.installed(), _threads_for(trainer):
+    with closing(trainer), stop.installed(), threads_for(trainer):
         if resume:
             trainer.resume(checkpoint)
         _train_with_bar(trainer, stop, console)
@@ -90,8 +85,18 @@ def run_training(
     )
 
 
+def open_trainer(recipe: Recipe, run: Path, device: torch.device) -> Trainer:
+    """A trainer at the beginning. Raises: RecipeError, DatasetError."""
+    try:
+        return Trainer(recipe, run, device=device)
+    except ShapeError as error:
+        raise RecipeError(f"model: {error}") from error
+    except UnsupportedError as error:
+        raise RecipeError(f"runtime = {recipe.runtime!r}: {error}") from error
+
+
 @contextmanager
-def _threads_for(trainer: Trainer) -> Iterator[None]:
+def threads_for(trainer: Trainer) -> Iterator[None]:
     """One thread for PyTorch while compiled steps use the cores: its others would spin on them."""
     before = torch.get_num_threads()
     if trainer.uses_kernel:

@@ -36,6 +36,11 @@ class TrainingStep(ABC):
 
     @property
     @abstractmethod
+    def runtime(self) -> str:
+        """What makes the steps, for people."""
+
+    @property
+    @abstractmethod
     def dtype(self) -> torch.dtype:
         """Of the carry."""
 
@@ -56,6 +61,10 @@ class TorchStep(TrainingStep):
         self._forward = (
             torch.compile(self._loss_of, dynamic=False) if recipe.compile else self._loss_of
         )
+
+    @property
+    def runtime(self) -> str:
+        return f"PyTorch {self._dtype}".replace("torch.", "")
 
     @property
     def dtype(self) -> torch.dtype:
@@ -85,7 +94,7 @@ class KernelStep(TrainingStep):
         recipe: Recipe,
         *,
         batch: int,
-        threads: int | None = None,
+        threads: int,
     ) -> None:
         """Raises: UnsupportedError."""
         self._trm = trm
@@ -99,6 +108,10 @@ class KernelStep(TrainingStep):
             precision="float32" if recipe.precision == "float32" else None,
             threads=threads,
         )
+
+    @property
+    def runtime(self) -> str:
+        return f"compiled {self._kernel.precision}"
 
     @property
     def dtype(self) -> torch.dtype:
@@ -142,7 +155,8 @@ def training_step(
         return TorchStep(trm, spec, recipe)
     try:
         _check_kernel(recipe.model.cell, recipe.loss, device)
-        return KernelStep(trm, spec, recipe, batch=lane.batch_size)
+        threads = torch.get_num_threads()
+        return KernelStep(trm, spec, recipe, batch=lane.batch_size, threads=threads)
     except UnsupportedError:
         if recipe.runtime == "kernel":
             raise

@@ -66,7 +66,7 @@ class Trainer:
             self.trm, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_rate)
         ).eval()
         self._optimizers = OptimizerGroup(self.trm, recipe.optimizer)
-        self._lanes = [
+        self.lanes = [
             TrainingLane(self.trm, recipe, lane, seed=recipe.seed + 1000 * i, device=device)
             for i, lane in enumerate(recipe.lanes)
         ]
@@ -95,7 +95,7 @@ class Trainer:
         recipe, total = self.recipe, self.recipe.optimizer_steps
         since, began = self.optimizer_step, time.monotonic()
         while self.optimizer_step < total and not stop():
-            self._update()
+            self.update(self.lanes[self._draw_lane()])
             at = self.optimizer_step
             if at % recipe.log_every == 0 or at == total:
                 self._check_finite()
@@ -112,9 +112,8 @@ class Trainer:
                 self.save()
         self.save()
 
-    def _update(self) -> None:
-        """One optimizer step on one lane."""
-        lane = self._lanes[self._draw_lane()]
+    def update(self, lane: TrainingLane) -> None:
+        """One optimizer step on one of the lanes."""
         batch = lane.batch
         batch.pool.refresh(self.optimizer_step)
         batch.refill()
@@ -137,14 +136,14 @@ class Trainer:
     def _draw_lane(self) -> int:
         """Drawn from seed and step alone, so that a resumed run draws the same."""
         rng = np.random.default_rng((self.recipe.seed, self.optimizer_step))
-        return int(rng.choice(len(self._lanes), p=self._shares))
+        return int(rng.choice(len(self.lanes), p=self._shares))
 
     def _logged(self, steps_per_second: float) -> dict[str, float]:
         share = learning_rate_share(
             self.optimizer_step, schedule=self.recipe.schedule, total=self.recipe.optimizer_steps
         )
         values = {"optimizer_steps_per_second": steps_per_second, "learning_rate_share": share}
-        for lane in self._lanes:
+        for lane in self.lanes:
             values |= lane.drain()
         return values
 
@@ -170,7 +169,7 @@ class Trainer:
     def validate(self) -> dict[str, float]:
         """Exact accuracy of the averaged weights, per lane that has a validation set."""
         metrics = {}
-        for lane in self._lanes:
+        for lane in self.lanes:
             if lane.monitor is not None:
                 found = lane.monitor.measure(
                     self.averaged, self.recipe.halting.max_supervision_steps, self.dtype
@@ -182,7 +181,7 @@ class Trainer:
     @property
     def uses_kernel(self) -> bool:
         """Whether compiled code makes the steps of any lane."""
-        return any(isinstance(lane.step, KernelStep) for lane in self._lanes)
+        return any(isinstance(lane.step, KernelStep) for lane in self.lanes)
 
     @property
     def averaged(self) -> TinyRecursiveModel:
@@ -207,11 +206,11 @@ class Trainer:
                 resume={
                     "optimizers": self._optimizers.state_dict(),
                     "averaged": self.ema.n_averaged,
-                    "lanes": [lane.state_dict() for lane in self._lanes],
+                    "lanes": [lane.state_dict() for lane in self.lanes],
                 },
             )
             log.info("checkpoint saved", extra={"path": str(directory)})
-        watched = [lane.name for lane in self._lanes if lane.monitor is not None]
+        watched = [lane.name for lane in self.lanes if lane.monitor is not None]
         prune(self.run_directory, f"{watched[0]}/validation_exact" if watched else None)
         return directory
 
@@ -239,7 +238,7 @@ class Trainer:
         try:
             self._optimizers.load_state_dict(state["optimizers"])
             self.ema.n_averaged.copy_(state["averaged"])
-            for lane, saved in zip(self._lanes, state["lanes"], strict=True):
+            for lane, saved in zip(self.lanes, state["lanes"], strict=True):
                 lane.load_state_dict(saved)
         except (KeyError, ValueError, TypeError, RuntimeError) as error:  # torch's, by what is off
             problem = f"{type(error).__name__}: {error}"
@@ -251,5 +250,5 @@ class Trainer:
 
     def close(self) -> None:
         """Stop the lanes' threads."""
-        for lane in self._lanes:
+        for lane in self.lanes:
             lane.close()

@@ -7,13 +7,13 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.engines import ENGINES, Place, Subject, open_engine
-from bench.flops import step_flops
 from bench.models import PAPER_MLP, Measured, of_bundle, write_random_bundle
 from bench.report import BenchError, Report
 from bench.step import StepOptions, bench_step, too_much
 from cli.main import app
 from kernel.isa import UnsupportedError, host_isa
 from model.config import ModelConfig
+from model.flops import step_flops
 from server.engine import StepInputs
 from tests.server.tiny_bundle import FOUR, NINE, write_bundle
 

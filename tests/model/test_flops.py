@@ -5,8 +5,8 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.flops import step_flops
 from model.config import ModelConfig
+from model.flops import step_flops
 from model.trm import TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
 from puzzles.registry import by_name

@@ -37,6 +37,16 @@ def step_flops(config: ModelConfig, spec: PuzzleSpec) -> int:
     return refinements * refining + sum(p.flops for p in _reading_products(config, spec))
 
 
+def training_flops(config: ModelConfig, spec: PuzzleSpec) -> int:
+    """Of one training step of one puzzle: what has a gradient costs three times its forward pass.
+
+    Only the last of the T deep recursions has one.
+    """
+    refining = sum(product.flops for product in refinement_products(config, spec))
+    passes = (config.deep_recursions - 1 + 3) * (config.latent_recursions + 1)
+    return passes * refining + 3 * sum(p.flops for p in _reading_products(config, spec))
+
+
 def refinement_products(config: ModelConfig, spec: PuzzleSpec) -> tuple[Product, ...]:
     """Matrix products of one refinement of one puzzle."""
     if config.cell == "lattice":
