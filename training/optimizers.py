@@ -78,7 +78,7 @@ class OptimizerGroup:
 
     def step(self, share: float) -> None:
         """Clip, update with `share` of each base learning rate, and forget the gradients."""
-        if self._clip is not None:
+        if self._clip:
             nn.utils.clip_grad_norm_(self._parameters, self._clip)
         for member, rates in zip(self._members, self._base, strict=True):
             for group, rate in zip(member.param_groups, rates, strict=True):

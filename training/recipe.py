@@ -92,7 +92,7 @@ class Optimizer(_Frozen):
     muon_lr: float = Field(default=0.02, gt=0)
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = Field(default=1.0, ge=0)
-    clip: float | None = Field(default=1.0, gt=0)
+    clip: float = Field(default=1.0, ge=0)  # of the gradient's norm; 0: not at all
 
 
 class Schedule(_Frozen):

@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from model.trm import TinyRecursiveModel
+from puzzles.registry import by_name
 from training.recipe import Recipe, RecipeError, read_recipe
 from training.run_state import RECIPE_FILE, check_resumable, write_recipe
 
@@ -84,6 +87,20 @@ def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_shipped_recipe_is_valid_and_named_after_its_file(path: Path) -> None:
     assert read_recipe(path).name.replace("-", "_") == path.stem
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_recipe_has_a_model_of_the_size_it_speaks_of(path: Path) -> None:
+    plan = read_recipe(path)
+    with torch.device("meta"):
+        trm = TinyRecursiveModel(
+            plan.model, tuple(by_name(lane.puzzle).spec for lane in plan.lanes)
+        )
+    parameters = sum(weight.numel() for weight in trm.parameters())
+    # The paper's network has 5,028,866, of which 513 are q's second output, which nothing reads.
+    expected = {"sudoku_mlp_paper": 5_028_353, "sudoku_lattice_cpu": 18_593}
+    assert parameters == expected.get(path.stem, parameters)
+    assert parameters < 6_000_000
 
 
 def test_a_run_may_go_on_longer_but_not_otherwise(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_divergence_is_one_line(tmp_path: Path) -> None:
     result = _train(
         tmp_path,
         schedule={"warmup": 0},
-        optimizer={"lr": 1e38, "weight_decay": 0.0, "clip": None},
+        optimizer={"lr": 1e38, "weight_decay": 0.0, "clip": 0},
         optimizer_steps=10,
     )
     _fails(result, "error: diverged: the loss is not finite at optimizer step 2; last good")
