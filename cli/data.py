@@ -16,7 +16,7 @@ def data_sudoku(
     ] = None,
     test_csv: Annotated[list[Path] | None, typer.Option(help="Test puzzles, as --csv.")] = None,
     generate: Annotated[int, typer.Option(min=0, help="Fresh puzzles to generate.")] = 0,
-    size: Annotated[int, typer.Option(help="4, 6, 9 or 16.")] = 9,
+    size: Annotated[int, typer.Option(help="4, 6, 9, 16 or 25.")] = 9,
     extra_givens: Annotated[
         str, typer.Option(help="A-B: givens put back into generated minimal puzzles.")
     ] = "0-0",

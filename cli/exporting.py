@@ -27,6 +27,10 @@ def export(
     efforts: Annotated[
         Path | None, typer.Option(help="JSON of efforts by puzzle for the manifest.")
     ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help="A size that a lattice was not trained on, as sudoku-25x25."),
+    ] = None,
     parity_puzzles: Annotated[
         int, typer.Option(min=1, help="Puzzles to solve with both runtimes, per graph.")
     ] = 200,
@@ -36,9 +40,11 @@ def export(
     from export.errors import ExportError
     from export.record import read_accuracy, read_efforts, record_efforts
     from model.checkpoint import CheckpointError
+    from puzzles.errors import UnknownKindError
+    from puzzles.registry import by_name
     from training.run_state import resolve_checkpoint
 
-    with said_clearly(ExportError, CheckpointError):
+    with said_clearly(ExportError, CheckpointError, UnknownKindError):
         declared = read_efforts(efforts) if efforts else {}
         manifest = export_bundle(
             resolve_checkpoint(checkpoint),
@@ -48,6 +54,7 @@ def export(
             noise_scale=noise_scale,
             accuracy=read_accuracy(accuracy) if accuracy else (),
             parity_puzzles=parity_puzzles,
+            also=tuple(by_name(puzzle).spec for puzzle in also or ()),
         )
         if declared:
             record_efforts(out, declared)

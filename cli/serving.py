@@ -17,7 +17,8 @@ def serve(context: typer.Context) -> None:
 
 def solve(
     puzzle: Annotated[
-        str | None, typer.Argument(help="One line of 16, 36, 81 or 256 characters; . is empty.")
+        str | None,
+        typer.Argument(help="One line, row by row, 81 characters for 9×9; . is empty."),
     ] = None,
     input_: Annotated[
         Path | None,

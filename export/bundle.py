@@ -26,6 +26,7 @@ from export.runtime import OnnxStepper
 from export.step_graph import OPSET, write_step_graph
 from kernel.lattice import LatticeKernel
 from kernel.weights import LatticeWeights
+from model.body import ShapeError
 from model.checkpoint import CheckpointInfo, load_model, read_info, weights_file
 from model.stepper import Stepper, TorchStepper
 from model.trm import TinyRecursiveModel
@@ -49,16 +50,19 @@ def export_bundle(
     noise_scale: float = DEFAULT_NOISE_SCALE,
     accuracy: tuple[Accuracy, ...] = (),
     parity_puzzles: int = PARITY_PUZZLES,
+    also: tuple[PuzzleSpec, ...] = (),
 ) -> Manifest:
     """Write the bundle `out` from a checkpoint's averaged weights.
 
-    precision: of the step graphs; a lattice's compiled kernel has its own.
+    precision: of the step graphs; a lattice's compiled kernel has its own. also: further sizes for
+    a lattice, whose weights fit every size, whether they were trained on it or not.
     Written aside and renamed: on any failure there is nothing at `out`.
-    Raises: CheckpointError, ContractError, ParityError; ExportError if `out` exists.
+    Raises: CheckpointError, ContractError, ParityError; ExportError if `out` exists or a size
+    suits no such model.
     """
     if out.exists():
         raise ExportError(f"{out} exists; a bundle is never overwritten")
-    info, trm = read_info(checkpoint), load_model(checkpoint)
+    info, trm = read_info(checkpoint), _load(checkpoint, also)
     aside = out.with_name(f"{out.name}.partial")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
@@ -74,7 +78,7 @@ def export_bundle(
             source=_source(checkpoint, info),
             restart=restart_of(info, noise_scale),
             graphs=tuple(
-                _export_graph(trm, spec, aside, precision, parity_puzzles) for spec in info.specs
+                _export_graph(trm, spec, aside, precision, parity_puzzles) for spec in trm.specs
             ),
             kernel=_export_kernel(trm, aside, parity_puzzles),
             accuracy=accuracy,
@@ -85,6 +89,19 @@ def export_bundle(
         shutil.rmtree(aside, ignore_errors=True)
     log.info("bundle written", extra={"path": str(out), "graphs": len(manifest.graphs)})
     return manifest
+
+
+def _load(checkpoint: Path, also: tuple[PuzzleSpec, ...]) -> TinyRecursiveModel:
+    """Averaged weights, for the puzzles that they were trained on and some more."""
+    trained = load_model(checkpoint)
+    if not also:
+        return trained
+    try:
+        trm = TinyRecursiveModel(trained.config, tuple(dict.fromkeys((*trained.specs, *also))))
+    except ShapeError as error:
+        raise ExportError(f"further sizes: {error}") from error
+    trm.load_state_dict(trained.state_dict())
+    return trm.eval()
 
 
 def check_parity(

@@ -236,4 +236,4 @@ def _shuffled_lines(size: int, block: int, rng: np.random.Generator) -> npt.NDAr
     return lines.ravel()
 
 
-SUDOKUS = (Sudoku(2, 2), Sudoku(2, 3), Sudoku(3, 3), Sudoku(4, 4))
+SUDOKUS = (Sudoku(2, 2), Sudoku(2, 3), Sudoku(3, 3), Sudoku(4, 4), Sudoku(5, 5))

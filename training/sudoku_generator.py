@@ -13,8 +13,9 @@ from training.dataset import PuzzleArrays
 from training.sudoku_kernels import Board, Workspace, generate, rate
 
 # Guesses after which a cell stays because its removal is not proved unique. Up to 9×9 a search ends
-# long before, so that puzzles are minimal; 16×16 puzzles are minimal only as far as this proves.
-_DIG_BUDGET = {4: 1_000_000, 6: 1_000_000, 9: 1_000_000, 16: 300}
+# long before, so that puzzles are minimal; 16×16 puzzles are minimal only as far as this proves. In
+# 25×25 puzzles a cell is emptied only where propagation alone shows that the solution stays unique.
+_DIG_BUDGET = {4: 1_000_000, 6: 1_000_000, 9: 1_000_000, 16: 300, 25: 0}
 _RATING_LIMIT = 100_000
 
 

@@ -23,7 +23,7 @@ from export.step_graph import OPSET, write_step_graph
 from model.checkpoint import load_model
 from model.trm import TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
-from tests.model.small import LATTICE, save_small, small_trm, sudoku
+from tests.model.small import LATTICE, MIXER, save_small, small_trm, sudoku
 
 FIGURE = Accuracy(data="x", puzzles=10, supervision_steps=16, attempts=1, exact=0.5, verified=None)
 
@@ -225,3 +225,19 @@ def test_efforts_are_declared_for_the_puzzles_that_they_name(
 def test_efforts_of_a_puzzle_that_a_bundle_does_not_have_are_refused(lattice_bundle: Path) -> None:
     with pytest.raises(ExportError, match="no graph for sudoku-25x25; it has sudoku"):
         record_efforts(lattice_bundle, {"sudoku-25x25": Efforts()})
+
+
+def test_a_lattice_is_exported_for_a_size_that_it_was_not_trained_on(tmp_path: Path) -> None:
+    checkpoint = save_small(small_trm(LATTICE, sudoku(4)), tmp_path / "checkpoint")
+    also = (sudoku(9), sudoku(4))
+    manifest = export_bundle(checkpoint, tmp_path / "bundle", parity_puzzles=2, also=also)
+    sizes = ["sudoku-4x4", "sudoku-9x9"]
+    assert [graph.spec.name for graph in manifest.graphs] == sizes
+    assert manifest.kernel is not None
+    assert sorted(manifest.kernel.parity) == sizes
+
+
+def test_another_cell_has_the_size_that_it_was_trained_on(tmp_path: Path) -> None:
+    checkpoint = save_small(small_trm(MIXER, sudoku(4)), tmp_path / "checkpoint")
+    with pytest.raises(ExportError, match="further sizes: cell 'mlp'"):
+        export_bundle(checkpoint, tmp_path / "bundle", also=(sudoku(9),))

@@ -81,7 +81,7 @@ def test_an_unknown_kind_is_told_the_known_ones() -> None:
 
 
 def test_an_unknown_name_is_told_the_known_ones() -> None:
-    with pytest.raises(UnknownKindError, match=r"'sudoku-7x7'.*sudoku-4x4.*sudoku-16x16"):
+    with pytest.raises(UnknownKindError, match=r"'sudoku-7x7'.*sudoku-4x4.*sudoku-25x25"):
         by_name("sudoku-7x7")
 
 
@@ -95,5 +95,5 @@ def test_an_unknown_name_is_told_the_known_ones() -> None:
     ],
 )
 def test_a_size_that_no_variant_has_is_told_the_sizes(raw: RawGrid, got: str) -> None:
-    with pytest.raises(UnsupportedShapeError, match=rf"{got} .*4×4, 6×6, 9×9, 16×16"):
+    with pytest.raises(UnsupportedShapeError, match=rf"{got} .*4×4, 6×6, 9×9, 16×16, 25×25"):
         select("sudoku", raw)

@@ -8,7 +8,7 @@ from puzzles.kind import Example, Verdict
 from puzzles.sudoku import SUDOKUS, Sudoku
 from tests.puzzles.examples import pattern_grid, sudoku_example
 
-FOUR, SIX, NINE, SIXTEEN = SUDOKUS
+FOUR, SIX, NINE, SIXTEEN, _ = SUDOKUS
 # A published puzzle (Royle's collection of 17 givens) and its only answer.
 LINE = "000000010400000000020000000000050407008000300001090000300400200050100000000806000"
 SOLVED = "693784512487512936125963874932651487568247391741398625319475268856129743274836159"

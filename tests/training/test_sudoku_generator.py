@@ -116,6 +116,14 @@ def test_puzzles_are_unique_and_lose_that_with_any_given(size: int, count: int) 
             assert not _is_unique(sudoku, [*question[:given], 0, *question[given + 1 :]])
 
 
+def test_a_25x25_puzzle_is_solved_by_its_answer_and_has_far_fewer_givens() -> None:
+    made = generate_chunk("sudoku-25x25", seed=4, chunk_index=0, count=1)
+    sudoku = _sudoku(25)
+    question, answer = (grid.reshape(25, 25) for grid in (made.questions[0], made.answers[0]))
+    assert sudoku.verify(question, answer) is Verdict.solved
+    assert 200 < np.count_nonzero(question) < 320
+
+
 def test_a_16x16_puzzle_with_extra_givens_is_unique() -> None:
     made = generate_chunk("sudoku-16x16", seed=4, chunk_index=0, count=1, extra_givens=(60, 60))
     assert _is_unique(_sudoku(16), made.questions[0].tolist())
@@ -163,7 +171,7 @@ def test_a_range_that_is_none_is_refused(extra_givens: tuple[int, int]) -> None:
 
 
 def test_an_unknown_size_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(GeneratorError, match=r"'sudoku-5x5'.*sudoku-4x4.*sudoku-16x16"):
+    with pytest.raises(GeneratorError, match=r"'sudoku-5x5'.*sudoku-4x4.*sudoku-25x25"):
         generate_chunk("sudoku-5x5", seed=0, chunk_index=0, count=1)
 
 
