@@ -15,8 +15,8 @@ from server.lane import Lane, SolveResult
 WAIT_BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60)
 STEP_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 ROW_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-SUPERVISION_STEP_BUCKETS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-ATTEMPT_BUCKETS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 32, 64)
+SUPERVISION_STEP_BUCKETS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
+ATTEMPT_BUCKETS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256, 1024)
 
 
 @final

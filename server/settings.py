@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     )
     attempts: int | None = Field(None, ge=1, description="attempts, in place of this effort's")
     max_steps_limit: int = Field(1024, ge=1, description="most max_steps of any request")
-    attempts_limit: int = Field(256, ge=1, description="most attempts of any request")
+    attempts_limit: int = Field(2048, ge=1, description="most attempts of any request")
     drain_seconds: float = Field(
         30.0, gt=0, description="time that accepted puzzles have when the server is stopped"
     )
