@@ -144,5 +144,6 @@ def short_figures(values: Mapping[str, float], lane: str) -> str:
         f"{lane}/halted_exact": "exact {:.1%}",
         f"{lane}/halted_supervision_steps": "mean steps {:.1f}",
         f"{lane}/validation_exact": "validation {:.1%}",
+        f"{lane}/validation_solved": "at any step {:.1%}",
     }
     return "  ".join(text.format(values[name]) for name, text in shown.items() if name in values)

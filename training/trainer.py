@@ -167,7 +167,7 @@ class Trainer:
         yield from ((f"averaged {name}", p) for name, p in self.averaged.named_parameters())
 
     def validate(self) -> dict[str, float]:
-        """Exact accuracy of the averaged weights, per lane that has a validation set."""
+        """What the averaged weights solve, per lane that has a validation set."""
         metrics = {}
         for lane in self.lanes:
             if lane.monitor is not None:
@@ -175,6 +175,7 @@ class Trainer:
                     self.averaged, self.recipe.halting.max_supervision_steps, self.dtype
                 )
                 metrics[f"{lane.name}/validation_exact"] = found.exact
+                metrics[f"{lane.name}/validation_solved"] = found.solved
                 metrics[f"{lane.name}/validation_q_error"] = found.q_error
         return metrics
 
@@ -210,8 +211,7 @@ class Trainer:
                 },
             )
             log.info("checkpoint saved", extra={"path": str(directory)})
-        watched = [lane.name for lane in self.lanes if lane.monitor is not None]
-        prune(self.run_directory, f"{watched[0]}/validation_exact" if watched else None)
+        prune(self.run_directory)
         return directory
 
     def _info(self) -> CheckpointInfo:
