@@ -2,12 +2,13 @@
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from model.checkpoint import CheckpointError, read_info
 from training.recipe import Recipe, RecipeError
+from training.run_log import read_metrics
+from training.watch import watched_figure
 
 RECIPE_FILE = "recipe.json"
 PREFIX = "step-"
@@ -19,6 +20,7 @@ FREE_TO_CHANGE = {
     "schedule",
     "log_every",
     "save_every",
+    "stop",
     "validate_every",
     "validation_puzzles",
     "compile",
@@ -43,18 +45,6 @@ def newest_checkpoint(run: Path) -> Path:
     return found[-1]
 
 
-def watched_figure(metrics: Mapping[str, float]) -> float | None:
-    """What a run is judged by: how many puzzles its first lane with a validation set solves.
-
-    None without such a lane. Runs that did not count those yet are judged by the last step's.
-    """
-    for name in ("validation_solved", "validation_exact"):
-        for key, value in metrics.items():  # in the order of the lanes
-            if key.endswith(f"/{name}"):
-                return value
-    return None
-
-
 def best_checkpoint(run: Path) -> Path | None:
     """The checkpoint with the highest watched figure, the latest of equals; None if unmeasured.
 
@@ -63,6 +53,12 @@ def best_checkpoint(run: Path) -> Path | None:
     figures = {path: watched_figure(read_info(path).metrics) for path in checkpoints(run)}
     measured = [(figure, path) for path, figure in figures.items() if figure is not None]
     return max(measured)[1] if measured else None
+
+
+def validated(run: Path) -> list[float]:
+    """The watched figure of every validation so far, as logged. Raises: RunLogError."""
+    figures = map(watched_figure, read_metrics(run))
+    return [figure for figure in figures if figure is not None]
 
 
 def resolve_checkpoint(path: Path, which: Choice = "best") -> Path:

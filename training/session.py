@@ -65,7 +65,7 @@ def run_training(
     """Train to the recipe's end, or until a signal.
 
     Raises: CheckpointError if the run exists and is not resumed, or cannot be; RecipeError if it
-    is resumed with another recipe; DatasetError; TrainingDivergedError.
+    is resumed with another recipe; DatasetError; TrainingDivergedError, TrainingCollapsedError.
     """
     if resume:
         checkpoint = newest_checkpoint(run)

@@ -14,7 +14,6 @@ from training.run_state import (
     checkpoints,
     prune,
     resolve_checkpoint,
-    watched_figure,
     write_recipe,
 )
 
@@ -39,16 +38,6 @@ def _run(directory: Path, *measured: float | None, name: str = "a/validation_sol
 
 def _names(paths: list[Path]) -> list[int]:
     return [int(path.name.removeprefix("step-")) for path in paths]
-
-
-def test_the_first_watched_lane_is_judged_by_what_it_solves_at_any_step() -> None:
-    first = {"b/validation_exact": 0.2, "b/validation_solved": 0.3}
-    assert watched_figure(first | {"a/validation_solved": 0.9}) == 0.3
-
-
-def test_a_run_of_before_is_judged_by_its_last_step() -> None:
-    assert watched_figure({"b/validation_q_error": 0.1, "b/validation_exact": 0.2}) == 0.2
-    assert watched_figure({"b/loss_answer": 0.1}) is None
 
 
 def test_pruning_keeps_the_two_newest_and_the_best(tmp_path: Path) -> None:
