@@ -12,10 +12,10 @@ errors = Console(stderr=True)
 
 
 @contextmanager
-def said_clearly(*known: type[Exception]) -> Iterator[None]:
-    """A known error becomes one red message and exit status 2, without a traceback."""
+def said_clearly(*known: type[Exception], status: int = 2) -> Iterator[None]:
+    """A known error becomes one red message and an exit status, without a traceback."""
     try:
         yield
     except known as error:
         errors.print(f"[red]error:[/red] {escape(str(error))}")
-        raise typer.Exit(2) from error
+        raise typer.Exit(status) from error

@@ -9,6 +9,7 @@ import typer
 from rich.progress import Progress
 
 from cli.bench import command_line
+from cli.checkpoints import CheckpointChoice, chosen_checkpoint
 from cli.console import console, errors, said_clearly
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def evaluate(
     data: Annotated[
         Path, typer.Option(help="Data set directory, or CSV with Sudoku-Extreme's columns; or .gz.")
     ],
+    which: CheckpointChoice = "best",
     split: Annotated[str, typer.Option(help="Split of a data set directory.")] = "test",
     puzzle_limit: Annotated[
         int | None, typer.Option(min=1, help="Only so many, evenly spaced [all].")
@@ -83,7 +85,6 @@ def evaluate(
     from training.dataset import DatasetError
     from training.evaluation import Plan, parse_counts
     from training.evaluation_data import read_evaluation_data
-    from training.run_state import resolve_checkpoint
     from training.solves import EvaluationError
 
     known = (BundleError, CheckpointError, DatasetError, DeviceError, EvaluationError, PuzzleError)
@@ -95,7 +96,7 @@ def evaluate(
         puzzles = read_evaluation_data(data, split, progress)
         puzzles = puzzles.evenly_spaced(puzzle_limit or len(puzzles))
         subject = open_subject(
-            resolve_checkpoint(model),
+            chosen_checkpoint(model, which),
             puzzles.kind.spec.name,
             threads=threads,
             device=device,

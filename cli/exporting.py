@@ -5,14 +5,16 @@ from typing import Annotated, Literal
 
 import typer
 
+from cli.checkpoints import CheckpointChoice, chosen_checkpoint
 from cli.console import console, said_clearly
 
 REFERENCE_TOLERANCE = 1e-4  # absolute, float32
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint, or run directory (its newest).")],
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint or run directory.")],
     out: Annotated[Path, typer.Option(help="Bundle directory to write.")],
+    which: CheckpointChoice = "best",
     name: Annotated[str | None, typer.Option(help="Name in the manifest [the model's].")] = None,
     precision: Annotated[
         Literal["float32", "int8"],
@@ -42,12 +44,11 @@ def export(
     from model.checkpoint import CheckpointError
     from puzzles.errors import UnknownKindError
     from puzzles.registry import by_name
-    from training.run_state import resolve_checkpoint
 
     with said_clearly(ExportError, CheckpointError, UnknownKindError):
         declared = read_efforts(efforts) if efforts else {}
         manifest = export_bundle(
-            resolve_checkpoint(checkpoint),
+            chosen_checkpoint(checkpoint, which),
             out,
             name=name,
             precision=precision,

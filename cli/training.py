@@ -10,6 +10,8 @@ from cli.console import console, errors, said_clearly
 if TYPE_CHECKING:
     from training.recipe import Recipe
 
+COLLAPSED = 3  # exit status
+
 
 def train(
     recipe: Annotated[Path, typer.Argument(help="Recipe file (TOML).")],
@@ -35,15 +37,17 @@ def train(
     from model.devices import DeviceError, resolve_device
     from training.dataset import DatasetError
     from training.recipe import RecipeError, read_recipe
+    from training.run_log import RunLogError
     from training.session import run_training
     from training.sudoku_generator import GeneratorError
-    from training.trainer import TrainingDivergedError
+    from training.trainer import TrainingCollapsedError, TrainingDivergedError
 
     if threads is not None:
         torch.set_num_threads(threads)
-    with said_clearly(
-        *(CheckpointError, DatasetError, DeviceError, GeneratorError, RecipeError),
-        TrainingDivergedError,
+    with (
+        said_clearly(CheckpointError, DatasetError, DeviceError, GeneratorError, RecipeError),
+        said_clearly(RunLogError, TrainingDivergedError),
+        said_clearly(TrainingCollapsedError, status=COLLAPSED),
     ):
         plan = read_recipe(recipe, tuple(set_ or ()))
         if benchmark:

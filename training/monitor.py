@@ -16,9 +16,13 @@ BATCH_ROWS = 128
 
 @dataclass(frozen=True)
 class Validation:
-    """exact: share of puzzles whose every cell is right after the last step; q_error: Brier."""
+    """exact: share of puzzles whose every cell is right after the last step.
+
+    solved: … after any step up to the last; q_error: Brier score of q after the last step.
+    """
 
     exact: float
+    solved: float
     q_error: float
 
 
@@ -39,14 +43,15 @@ class Monitor:
         self, trm: TinyRecursiveModel, supervision_steps: int, dtype: torch.dtype
     ) -> Validation:
         """Run every puzzle for exactly `supervision_steps`."""
-        exact, q_error, rows = 0.0, 0.0, len(self._tokens)
+        exact, solved, q_error, rows = 0.0, 0.0, 0.0, len(self._tokens)
         for begin in range(0, rows, BATCH_ROWS):
             tokens = self._tokens[begin : begin + BATCH_ROWS]
             labels = self._labels[begin : begin + BATCH_ROWS]
-            right, q_halt = _solve(trm, tokens, labels, supervision_steps, dtype)
-            exact += right.sum().item()
-            q_error += (q_halt.sigmoid() - right.float()).square().sum().item()
-        return Validation(exact / rows, q_error / rows)
+            rights, q_halt = _solve(trm, tokens, labels, supervision_steps, dtype)
+            exact += rights[-1].sum().item()
+            solved += rights.any(0).sum().item()
+            q_error += (q_halt.sigmoid() - rights[-1].float()).square().sum().item()
+        return Validation(exact=exact / rows, solved=solved / rows, q_error=q_error / rows)
 
 
 def _solve(
@@ -56,9 +61,12 @@ def _solve(
     supervision_steps: int,
     dtype: torch.dtype,
 ) -> tuple[Tensor, Tensor]:
+    """Right answers by supervision step, (T, B) bool; q after the last, (B,) float32 logit."""
     noise = torch.zeros(len(tokens), trm.state_len(tokens.shape[1]), device=tokens.device)
     carry: Carry = trm.start(noise, dtype)
+    rights = []
     for _ in range(supervision_steps):
         output = trm(tokens, carry)
         carry = output.carry
-    return (output.logits.argmax(-1) == labels).all(-1), output.q_halt
+        rights.append((output.logits.argmax(-1) == labels).all(-1))
+    return torch.stack(rights), output.q_halt

@@ -139,6 +139,16 @@ class Guesses(_Frozen):
         return self
 
 
+class Stop(_Frozen):
+    """A run ends early once what it solves stays below `below` times its best.
+
+    validations: for how many of them in a row.
+    """
+
+    below: float = Field(default=0.0, ge=0, lt=1)  # 0: never
+    validations: int = Field(default=3, gt=0)
+
+
 class Recipe(_Frozen):
     """A whole run."""
 
@@ -152,6 +162,7 @@ class Recipe(_Frozen):
     schedule: Schedule = Schedule()
     halting: Halting = Halting()
     guesses: Guesses = Guesses()
+    stop: Stop = Stop()
     ema_rate: float = Field(default=0.999, ge=0, lt=1)
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     compile: bool = True

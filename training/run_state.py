@@ -1,21 +1,26 @@
-"""A run on disk: recipe.json and checkpoints `step-00001000/`; the newest whole one counts."""
+"""A run on disk: recipe.json and checkpoints `step-00001000/`: the newest and the best count."""
 
 import json
 import shutil
 from pathlib import Path
+from typing import Literal
 
 from model.checkpoint import CheckpointError, read_info
 from training.recipe import Recipe, RecipeError
+from training.run_log import read_metrics
+from training.watch import watched_figure
 
 RECIPE_FILE = "recipe.json"
 PREFIX = "step-"
 KEPT = 2
+Choice = Literal["best", "newest"]
 # A run may go on longer, at another rate, or be watched more closely; nothing else may change.
 FREE_TO_CHANGE = {
     "optimizer_steps",
     "schedule",
     "log_every",
     "save_every",
+    "stop",
     "validate_every",
     "validation_puzzles",
     "compile",
@@ -33,26 +38,44 @@ def checkpoints(run: Path) -> list[Path]:
 
 
 def newest_checkpoint(run: Path) -> Path:
-    """The checkpoint to resume, evaluate or export. Raises: CheckpointError if there is none."""
+    """The checkpoint to resume from. Raises: CheckpointError if there is none."""
     found = checkpoints(run)
     if not found:
         raise CheckpointError(f"{run}: no checkpoint ({PREFIX}…) in this directory")
     return found[-1]
 
 
-def resolve_checkpoint(path: Path) -> Path:
-    """A checkpoint directory itself, or the newest one of a run directory."""
-    return newest_checkpoint(path) if (path / RECIPE_FILE).exists() else path
+def best_checkpoint(run: Path) -> Path | None:
+    """The checkpoint with the highest watched figure, the latest of equals; None if unmeasured.
+
+    Raises: CheckpointError if one is damaged.
+    """
+    figures = {path: watched_figure(read_info(path).metrics) for path in checkpoints(run)}
+    measured = [(figure, path) for path, figure in figures.items() if figure is not None]
+    return max(measured)[1] if measured else None
 
 
-def prune(run: Path, metric: str | None) -> None:
-    """Delete all but the newest checkpoints and the one whose `metric` is highest."""
+def validated(run: Path) -> list[float]:
+    """The watched figure of every validation so far, as logged. Raises: RunLogError."""
+    figures = map(watched_figure, read_metrics(run))
+    return [figure for figure in figures if figure is not None]
+
+
+def resolve_checkpoint(path: Path, which: Choice = "best") -> Path:
+    """A checkpoint directory itself, or one of a run directory.
+
+    Without any validation the newest is the best. Raises: CheckpointError.
+    """
+    if not (path / RECIPE_FILE).exists():
+        return path
+    best = best_checkpoint(path) if which == "best" else None
+    return best or newest_checkpoint(path)
+
+
+def prune(run: Path) -> None:
+    """Delete all but the newest checkpoints and the best one."""
     found = checkpoints(run)
-    kept = set(found[-KEPT:])
-    if metric is not None:
-        measured = {path: read_info(path).metrics.get(metric) for path in found}
-        best = {path: value for path, value in measured.items() if value is not None}
-        kept.update(sorted(best, key=lambda path: best[path])[-1:])
+    kept = {*found[-KEPT:], best_checkpoint(run)}
     for path in found:
         if path not in kept:
             shutil.rmtree(path)

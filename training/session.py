@@ -65,7 +65,7 @@ def run_training(
     """Train to the recipe's end, or until a signal.
 
     Raises: CheckpointError if the run exists and is not resumed, or cannot be; RecipeError if it
-    is resumed with another recipe; DatasetError; TrainingDivergedError.
+    is resumed with another recipe; DatasetError; TrainingDivergedError, TrainingCollapsedError.
     """
     if resume:
         checkpoint = newest_checkpoint(run)
@@ -144,5 +144,6 @@ def short_figures(values: Mapping[str, float], lane: str) -> str:
         f"{lane}/halted_exact": "exact {:.1%}",
         f"{lane}/halted_supervision_steps": "mean steps {:.1f}",
         f"{lane}/validation_exact": "validation {:.1%}",
+        f"{lane}/validation_solved": "at any step {:.1%}",
     }
     return "  ".join(text.format(values[name]) for name, text in shown.items() if name in values)

@@ -30,8 +30,16 @@ from training.optimizers import OptimizerGroup, learning_rate_share
 from training.recipe import Recipe
 from training.rolling_batch import REFUTED_Q
 from training.run_log import RunLog
-from training.run_state import checkpoint_path, checkpoints, prune, write_recipe
+from training.run_state import (
+    best_checkpoint,
+    checkpoint_path,
+    checkpoints,
+    prune,
+    validated,
+    write_recipe,
+)
 from training.step import KernelStep
+from training.watch import has_collapsed, is_best
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +48,10 @@ NEVER = torch.iinfo(torch.int64).max
 
 class TrainingDivergedError(RuntimeError):
     """Loss or weights are no finite numbers any more; the last good checkpoint stands."""
+
+
+class TrainingCollapsedError(RuntimeError):
+    """Validation has fallen far below its best and stayed there; the best checkpoint stands."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +93,7 @@ class Trainer:
         """Go on to the recipe's last optimizer step, or until `stop()`; saves at the end.
 
         Raises: TrainingDivergedError; nothing but finite weights is ever saved.
+        TrainingCollapsedError if the recipe says when to stop.
         """
         write_recipe(self.run_directory, self.recipe)
         run_log = RunLog(self.run_directory, after=self.optimizer_step)
@@ -108,9 +121,25 @@ class Trainer:
                 self._metrics = self.validate()
                 run_log.write(at, self._metrics)
                 on_progress(Progress(at, self._metrics))
+                self._judge()
             if at % recipe.save_every == 0 and at < total:
                 self.save()
         self.save()
+
+    def _judge(self) -> None:
+        """Save the best weights so far. Raises: TrainingCollapsedError, after saving, too."""
+        figures = validated(self.run_directory)
+        if not figures or not self._metrics:
+            return
+        if is_best(figures):
+            self.save()
+        if has_collapsed(figures, self.recipe.stop):
+            self.save()
+            raise TrainingCollapsedError(
+                f"collapsed: at optimizer step {self.optimizer_step} {figures[-1]:.1%} of the "
+                f"validation puzzles are solved, of {max(figures):.1%} before; "
+                f"best checkpoint: {best_checkpoint(self.run_directory)}"
+            )
 
     def update(self, lane: TrainingLane) -> None:
         """One optimizer step on one of the lanes."""
@@ -167,7 +196,7 @@ class Trainer:
         yield from ((f"averaged {name}", p) for name, p in self.averaged.named_parameters())
 
     def validate(self) -> dict[str, float]:
-        """Exact accuracy of the averaged weights, per lane that has a validation set."""
+        """What the averaged weights solve, per lane that has a validation set."""
         metrics = {}
         for lane in self.lanes:
             if lane.monitor is not None:
@@ -175,6 +204,7 @@ class Trainer:
                     self.averaged, self.recipe.halting.max_supervision_steps, self.dtype
                 )
                 metrics[f"{lane.name}/validation_exact"] = found.exact
+                metrics[f"{lane.name}/validation_solved"] = found.solved
                 metrics[f"{lane.name}/validation_q_error"] = found.q_error
         return metrics
 
@@ -210,8 +240,7 @@ class Trainer:
                 },
             )
             log.info("checkpoint saved", extra={"path": str(directory)})
-        watched = [lane.name for lane in self.lanes if lane.monitor is not None]
-        prune(self.run_directory, f"{watched[0]}/validation_exact" if watched else None)
+        prune(self.run_directory)
         return directory
 
     def _info(self) -> CheckpointInfo:

@@ -18,7 +18,7 @@ from cli.main import app
 from model.checkpoint import weights_file
 from tests.training.small_runs import data_set, recipe
 from training.recipe import Recipe
-from training.run_log import read_metrics
+from training.run_log import METRICS_FILE, read_metrics
 from training.run_state import newest_checkpoint
 from training.session import StopFlag, run_training, short_figures
 from training.trainer import Progress
@@ -159,6 +159,19 @@ def test_divergence_is_one_line(tmp_path: Path) -> None:
         optimizer_steps=10,
     )
     _fails(result, "error: diverged: the loss is not finite at optimizer step 2; last good")
+
+
+def test_a_collapse_is_one_line_and_an_exit_status_of_its_own(tmp_path: Path) -> None:
+    data = str(data_set(tmp_path / "data"))
+    lane = {"puzzle": "sudoku-4x4", "sources": [{"path": data}], "validation": data}
+    stop = {"below": 0.5, "validations": 1}
+    plan: dict[str, Any] = {"lanes": [lane], "validate_every": 2, "stop": stop}
+    assert _train(tmp_path, **plan, optimizer_steps=2).exit_code == 0
+    with (tmp_path / "run" / METRICS_FILE).open("a") as log:
+        log.write('{"optimizer_step": 2, "sudoku-4x4/validation_solved": 1.0}\n')
+    result = _train(tmp_path, "--resume", **plan)
+    assert result.exit_code == 3
+    assert "error: collapsed: at optimizer step 4 0.0% of" in " ".join(result.output.split())
 
 
 def test_figures_are_short_and_of_one_lane() -> None:

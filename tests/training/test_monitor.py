@@ -1,0 +1,41 @@
+"""The monitor: what averaged weights solve of puzzles that were kept out of training."""
+
+import numpy as np
+import torch
+
+from model.trm import Carry, TinyRecursiveModel
+from puzzles.registry import by_name
+from tests.model.small import LATTICE, small_trm
+from tests.training.small_runs import puzzles
+from training.dataset import DatasetInfo, PuzzleSet
+from training.monitor import Monitor
+
+FOUR = by_name("sudoku-4x4")
+
+
+def _answers_by_step(
+    trm: TinyRecursiveModel, questions: np.ndarray, steps: int
+) -> list[np.ndarray]:
+    """Cells, 0 where the network says that a cell is empty, after each step."""
+    tokens = torch.from_numpy(FOUR.encode_flat(questions))
+    carry: Carry = trm.start(torch.zeros(len(questions), 64))
+    answers = []
+    with torch.inference_mode():
+        for _ in range(steps):
+            output = trm(tokens, carry)
+            carry = output.carry
+            answers.append(output.logits.argmax(-1).numpy() - 1)
+    return answers
+
+
+def test_an_answer_that_does_not_stay_right_is_solved_but_not_exact() -> None:
+    trm, made = small_trm(LATTICE, FOUR.spec), puzzles(4)
+    first, *_, last = _answers_by_step(trm, made.questions, steps=3)
+    assert (first != last).any(1).all()
+    # The right answers are what the network says first (2 puzzles), last (1), and never (1).
+    answers = np.concatenate([first[:2], last[2:3], (last[3:] % 4) + 1]).astype(np.uint8)
+    info = DatasetInfo(puzzle="sudoku-4x4", seed=0, sources=("made",), provenance=(), splits={})
+    held_out = PuzzleSet(info, made.questions, answers, made.ratings, np.zeros(4, np.uint8))
+    monitor = Monitor(FOUR, held_out, count=4, device=torch.device("cpu"))
+    found = monitor.measure(trm, 3, torch.float32)
+    assert (found.exact, found.solved) == (0.25, 0.75)
