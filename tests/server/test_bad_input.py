@@ -64,7 +64,7 @@ def test_what_is_no_json_is_400_and_an_empty_body_lacks_everything(
         ({"kind": "sudoku", "grid": ROWS, "max_steps": True}, "max_steps"),
         ({"kind": "sudoku", "grid": ROWS, "max_steps": 1025}, "max_steps"),
         ({"kind": "sudoku", "grid": ROWS, "attempts": -1}, "attempts"),
-        ({"kind": "sudoku", "grid": ROWS, "attempts": 257}, "attempts"),
+        ({"kind": "sudoku", "grid": ROWS, "attempts": 2049}, "attempts"),
         ({"kind": "sudoku", "grid": ROWS, "deadline_ms": -1}, "deadline_ms"),
         ({"kind": "sudoku", "grid": ROWS, "deadline_ms": 10**400}, "deadline_ms"),
     ],
