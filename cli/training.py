@@ -40,7 +40,8 @@ def train(
     from training.run_log import RunLogError
     from training.session import run_training
     from training.sudoku_generator import GeneratorError
-    from training.trainer import TrainingCollapsedError, TrainingDivergedError
+    from training.trainer import TrainingDivergedError
+    from training.watch import TrainingCollapsedError
 
     if threads is not None:
         torch.set_num_threads(threads)

@@ -27,7 +27,7 @@ from export.step_graph import OPSET, write_step_graph
 from kernel.lattice import LatticeKernel
 from kernel.weights import LatticeWeights
 from model.body import ShapeError
-from model.checkpoint import CheckpointInfo, load_model, read_info, weights_file
+from model.checkpoint import CheckpointInfo, load_model, read_info, weights_sha256
 from model.stepper import Stepper, TorchStepper
 from model.trm import TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
@@ -170,7 +170,7 @@ def _export_kernel(
 def _source(checkpoint: Path, info: CheckpointInfo) -> SourceCheckpoint:
     return SourceCheckpoint(
         name=info.name,
-        sha256=file_sha256(weights_file(checkpoint, "ema")),
+        sha256=weights_sha256(checkpoint, "ema"),
         optimizer_steps=info.optimizer_steps,
     )
 

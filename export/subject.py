@@ -8,10 +8,10 @@ import torch
 
 from export.bundle import restart_of
 from export.kernel_runtime import KernelStepper
-from export.manifest import MANIFEST_FILE, BundleError, Manifest, file_sha256
+from export.manifest import MANIFEST_FILE, BundleError, Manifest
 from export.runtime import OnnxStepper
 from kernel.isa import Precision, UnsupportedError
-from model.checkpoint import CheckpointError, load_model, read_info, weights_file
+from model.checkpoint import CheckpointError, load_model, read_info, weights_sha256
 from model.devices import resolve_device
 from model.stepper import Stepper, TorchStepper
 from puzzles.restarts import Restart
@@ -64,7 +64,7 @@ def open_subject(
         f"{info.name} at {info.optimizer_steps}",
         stepper,
         restart_of(info),
-        file_sha256(weights_file(path, "ema")),
+        weights_sha256(path, "ema"),
         torch.cuda.get_device_name(resolved) if resolved.type == "cuda" else None,
     )
 

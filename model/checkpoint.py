@@ -3,11 +3,15 @@
 model.json         config, puzzle specs, optimizer steps, metrics, versions
 ema.safetensors    averaged weights: what is evaluated, exported and served
 raw.safetensors    the weights that training goes on with
-resume.pt          everything else of a training run; absent in imported checkpoints
+resume.json        everything else of a training run; absent in imported checkpoints
+resume.safetensors … and the arrays in it
 
-Written aside under another name, renamed when complete; nothing in it is ever unpickled as code.
+Arrays lie in pieces of at most 16 MiB. Written aside under another name, renamed when complete;
+nothing in it is ever unpickled as code.
 """
 
+import hashlib
+import json
 import shutil
 from pathlib import Path
 from typing import Any, Literal
@@ -15,16 +19,20 @@ from typing import Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
 from model.config import ModelConfig
+from model.pieces import read_pieces, write_in_pieces
+from model.resume_state import pack, unpack
 from model.trm import TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
 
 FORMAT_VERSION = 1
 MODEL_FILE = "model.json"
-RESUME_FILE = "resume.pt"
+RESUME_FILE = "resume.json"
+RESUME_ARRAYS = "resume.safetensors"
+OLD_RESUME_FILE = "resume.pt"  # of checkpoints before there were pieces
 Weights = Literal["ema", "raw"]
 
 
@@ -52,8 +60,13 @@ class CheckpointInfo(BaseModel):
 
 
 def weights_file(directory: Path, weights: Weights) -> Path:
-    """Where a checkpoint keeps its averaged or raw weights."""
+    """Where a checkpoint keeps its averaged or raw weights, in pieces if they are large."""
     return directory / f"{weights}.safetensors"
+
+
+def weights_sha256(directory: Path, weights: Weights) -> str:
+    """Hex digest of a checkpoint's weights, the same however they are cut. Raises: OSError."""
+    return hashlib.sha256(read_pieces(weights_file(directory, weights))).hexdigest()
 
 
 def save_checkpoint(
@@ -70,10 +83,12 @@ def save_checkpoint(
     aside = directory.with_name(f"{directory.name}.partial")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    save_file(_plain(ema), weights_file(aside, "ema"))
-    save_file(_plain(raw), weights_file(aside, "raw"))
+    write_in_pieces(weights_file(aside, "ema"), save(_plain(ema)))
+    write_in_pieces(weights_file(aside, "raw"), save(_plain(raw)))
     if resume is not None:
-        torch.save(resume, aside / RESUME_FILE)
+        tree, arrays = pack(resume)
+        write_in_pieces(aside / RESUME_ARRAYS, save(arrays))
+        (aside / RESUME_FILE).write_text(json.dumps(tree) + "\n")
     (aside / MODEL_FILE).write_text(info.model_dump_json(indent=1) + "\n")
     aside.rename(directory)
 
@@ -107,12 +122,7 @@ def load_model(directory: Path, weights: Weights = "ema") -> TinyRecursiveModel:
 
 def load_weights(trm: TinyRecursiveModel, path: Path) -> None:
     """Fill a model from a safetensors file. Raises: CheckpointError."""
-    try:
-        arrays = load_file(path)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: no such file") from error
-    except SafetensorError as error:
-        raise CheckpointError(f"{path}: damaged: {error}") from error
+    arrays = _load_arrays(path)
     problems = mismatches(trm.state_dict(), arrays)
     if problems:
         raise CheckpointError(f"{path} does not fit model.json: {'; '.join(problems)}")
@@ -134,13 +144,39 @@ def mismatches(expected: dict[str, Tensor], found: dict[str, Tensor]) -> list[st
 def load_resume(directory: Path) -> dict[str, Any]:
     """The rest of a training run. Raises: CheckpointError."""
     path = directory / RESUME_FILE
+    if (directory / OLD_RESUME_FILE).exists():
+        return _load_old_resume(directory / OLD_RESUME_FILE)
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        tree = json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such file; this run cannot be resumed") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path}: damaged: {error}") from error
+    arrays = _load_arrays(directory / RESUME_ARRAYS)
+    try:
+        state = unpack(tree, arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged: {type(error).__name__}: {error}") from error
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path}: damaged: expected a dict of states")
+    return state
+
+
+def _load_old_resume(path: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises half a dozen types for a damaged file
         raise CheckpointError(f"{path}: damaged: {error}") from error
     return state
+
+
+def _load_arrays(path: Path) -> dict[str, Tensor]:
+    try:
+        return load(read_pieces(path))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{error.filename}: no such file") from error
+    except SafetensorError as error:
+        raise CheckpointError(f"{path}: damaged: {error}") from error
 
 
 def _plain(arrays: dict[str, Tensor]) -> dict[str, Tensor]:

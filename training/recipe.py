@@ -169,6 +169,7 @@ class Recipe(_Frozen):
     runtime: Literal["auto", "kernel", "torch"] = "auto"  # auto: the kernel where it can be had
     log_every: int = Field(default=50, gt=0)
     save_every: int = Field(default=1000, gt=0)
+    save_minutes: float | None = Field(default=None, gt=0)  # and whenever so long has passed
     validate_every: int = Field(default=2000, gt=0)
     validation_puzzles: int = Field(default=512, gt=0)
 

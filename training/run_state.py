@@ -20,6 +20,7 @@ FREE_TO_CHANGE = {
     "schedule",
     "log_every",
     "save_every",
+    "save_minutes",
     "stop",
     "validate_every",
     "validation_puzzles",

@@ -39,7 +39,7 @@ from training.run_state import (
     write_recipe,
 )
 from training.step import KernelStep
-from training.watch import has_collapsed, is_best
+from training.watch import TrainingCollapsedError, has_collapsed, is_best
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +48,6 @@ NEVER = torch.iinfo(torch.int64).max
 
 class TrainingDivergedError(RuntimeError):
     """Loss or weights are no finite numbers any more; the last good checkpoint stands."""
-
-
-class TrainingCollapsedError(RuntimeError):
-    """Validation has fallen far below its best and stayed there; the best checkpoint stands."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +62,21 @@ class Progress:
 class Trainer:
     """Owns the model, its average, the optimizers and the lanes of one run."""
 
-    def __init__(self, recipe: Recipe, run: Path, *, device: torch.device) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        run: Path,
+        *,
+        device: torch.device,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """clock: seconds, which only go forward."""
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
         self.run_directory = run
         self.device = device
+        self._clock = clock
+        self._saved_at = clock()
         self.dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
         specs = tuple(by_name(lane.puzzle).spec for lane in recipe.lanes)
         self.trm = TinyRecursiveModel(recipe.model, specs).to(device)
@@ -106,15 +112,15 @@ class Trainer:
         self, run_log: RunLog, on_progress: Callable[[Progress], None], stop: Callable[[], bool]
     ) -> None:
         recipe, total = self.recipe, self.recipe.optimizer_steps
-        since, began = self.optimizer_step, time.monotonic()
+        since, began = self.optimizer_step, self._clock()
         while self.optimizer_step < total and not stop():
             self.update(self.lanes[self._draw_lane()])
             at = self.optimizer_step
             if at % recipe.log_every == 0 or at == total:
                 self._check_finite()
-                seconds = time.monotonic() - began
+                seconds = self._clock() - began
                 values = self._logged((at - since) / seconds)
-                since, began = at, time.monotonic()
+                since, began = at, self._clock()
                 run_log.write(at, values)
                 on_progress(Progress(at, values))
             if at % recipe.validate_every == 0 or at == total:
@@ -122,9 +128,14 @@ class Trainer:
                 run_log.write(at, self._metrics)
                 on_progress(Progress(at, self._metrics))
                 self._judge()
-            if at % recipe.save_every == 0 and at < total:
+            if self._save_is_due() and at < total:
                 self.save()
         self.save()
+
+    def _save_is_due(self) -> bool:
+        minutes = self.recipe.save_minutes
+        late = minutes is not None and self._clock() - self._saved_at >= 60 * minutes
+        return late or self.optimizer_step % self.recipe.save_every == 0
 
     def _judge(self) -> None:
         """Save the best weights so far. Raises: TrainingCollapsedError, after saving, too."""
@@ -240,6 +251,7 @@ class Trainer:
                 },
             )
             log.info("checkpoint saved", extra={"path": str(directory)})
+        self._saved_at = self._clock()
         prune(self.run_directory)
         return directory
 

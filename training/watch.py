@@ -8,6 +8,10 @@ from training.recipe import Stop
 MEANINGFUL = 0.05
 
 
+class TrainingCollapsedError(RuntimeError):
+    """Validation has fallen far below its best and stayed there; the best checkpoint stands."""
+
+
 def watched_figure(metrics: Mapping[str, float]) -> float | None:
     """How many puzzles its first lane with a validation set solves; None without such a lane.
 

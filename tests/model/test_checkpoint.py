@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+import model.pieces
 from model.checkpoint import (
     MODEL_FILE,
+    OLD_RESUME_FILE,
+    RESUME_ARRAYS,
     RESUME_FILE,
     CheckpointError,
     load_model,
@@ -16,6 +19,7 @@ from model.checkpoint import (
     read_info,
     save_checkpoint,
     weights_file,
+    weights_sha256,
 )
 from tests.model.small import LATTICE, save_small, small_trm, sudoku
 
@@ -74,6 +78,32 @@ def test_truncated_weights_are_an_error(checkpoint: Path) -> None:
         load_model(checkpoint)
 
 
+@pytest.fixture
+def cut(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same checkpoint, its arrays in pieces of 2,000 bytes."""
+    monkeypatch.setattr(model.pieces, "PIECE_BYTES", 2000)
+    return save_small(small_trm(LATTICE, sudoku(4), sudoku(6)), checkpoint.with_name("cut"))
+
+
+def test_weights_in_pieces_are_the_same_weights(checkpoint: Path, cut: Path) -> None:
+    assert weights_sha256(cut, "ema") == weights_sha256(checkpoint, "ema")
+    assert not weights_file(cut, "ema").exists()
+    whole, joined = load_model(checkpoint).state_dict(), load_model(cut).state_dict()
+    assert all(torch.equal(whole[name], array) for name, array in joined.items())
+
+
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [(0, "000: no such file"), (1, "001: no such file"), (-1, "safetensors: damaged")],
+)
+def test_a_lost_piece_is_an_error(cut: Path, lost: int, message: str) -> None:
+    pieces = sorted(cut.glob("ema.safetensors.*"))
+    assert len(pieces) > 2
+    pieces[lost].unlink()
+    with pytest.raises(CheckpointError, match=message):
+        load_model(cut)
+
+
 def test_missing_weights_are_an_error(checkpoint: Path) -> None:
     weights_file(checkpoint, "ema").unlink()
     with pytest.raises(CheckpointError, match=r"ema\.safetensors: no such file"):
@@ -105,6 +135,17 @@ def test_an_imported_checkpoint_cannot_be_resumed(checkpoint: Path) -> None:
         load_resume(checkpoint)
 
 
+def test_damage_in_the_rest_of_a_run_is_named(checkpoint: Path) -> None:
+    for content in ("nothing", "[1]", '{"tensor": "lost"}', '{"object": 1}', '{"dict": 1}'):
+        (checkpoint / RESUME_FILE).write_text(content)
+        with pytest.raises(CheckpointError, match=r"resume\.json: damaged"):
+            load_resume(checkpoint)
+    (checkpoint / RESUME_ARRAYS).write_bytes(b"nothing")
+    (checkpoint / RESUME_FILE).write_text('{"dict": []}')
+    with pytest.raises(CheckpointError, match=r"resume\.safetensors: damaged"):
+        load_resume(checkpoint)
+
+
 class Malicious:
     """Creates a file when it is unpickled as code."""
 
@@ -117,7 +158,7 @@ class Malicious:
 
 def test_code_in_a_resume_file_is_refused_and_not_run(checkpoint: Path, tmp_path: Path) -> None:
     target = tmp_path / "was-here"
-    torch.save({"optimizer_step": Malicious(target)}, checkpoint / RESUME_FILE)
+    torch.save({"optimizer_step": Malicious(target)}, checkpoint / OLD_RESUME_FILE)
     with pytest.raises(CheckpointError, match="damaged"):
         load_resume(checkpoint)
     assert not target.exists()

@@ -5,9 +5,18 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load
 
-from model.checkpoint import RESUME_FILE, CheckpointError, weights_file
+import model.pieces
+from model.checkpoint import (
+    OLD_RESUME_FILE,
+    RESUME_ARRAYS,
+    RESUME_FILE,
+    CheckpointError,
+    load_resume,
+    weights_file,
+)
+from model.pieces import read_pieces
 from tests.training.small_runs import MIXER, STREAM, data_set, recipe, state_of, train, trainer
 from training.recipe import Recipe
 from training.run_log import read_metrics
@@ -16,8 +25,8 @@ from training.run_state import checkpoints, newest_checkpoint
 
 def _assert_same_checkpoints(one: Path, other: Path) -> None:
     for weights in ("raw", "ema"):
-        ours = load_file(weights_file(one, weights))
-        theirs = load_file(weights_file(other, weights))
+        ours = load(read_pieces(weights_file(one, weights)))
+        theirs = load(read_pieces(weights_file(other, weights)))
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     ours, theirs = state_of(one), state_of(other)
@@ -55,12 +64,40 @@ def test_ten_steps_and_ten_more_equal_twenty(tmp_path: Path, name: str) -> None:
     plan = _plans(data_set(tmp_path / "data"))[name]
     train(trainer(plan, tmp_path / "whole"))
     train(trainer(plan, tmp_path / "halves"), until=10)
-    resumed = trainer(plan, tmp_path / "halves")
-    resumed.resume(newest_checkpoint(tmp_path / "halves"))
+    _assert_the_second_half_equals(tmp_path / "whole", tmp_path / "halves", plan)
+
+
+def _assert_the_second_half_equals(whole: Path, halves: Path, plan: Recipe) -> None:
+    resumed = trainer(plan, halves)
+    resumed.resume(newest_checkpoint(halves))
     train(resumed)
-    whole, halves = (newest_checkpoint(tmp_path / run) for run in ("whole", "halves"))
-    assert whole.name == halves.name == "step-00000020"
-    _assert_same_checkpoints(whole, halves)
+    assert newest_checkpoint(whole).name == newest_checkpoint(halves).name == "step-00000020"
+    _assert_same_checkpoints(newest_checkpoint(whole), newest_checkpoint(halves))
+
+
+def test_a_run_goes_on_from_arrays_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = _plans(data_set(tmp_path / "data"))["mlp, augmentation, Muon"]
+    train(trainer(plan, tmp_path / "whole"))
+    monkeypatch.setattr(model.pieces, "PIECE_BYTES", 1000)
+    train(trainer(plan, tmp_path / "halves"), until=10)
+    pieces = list(newest_checkpoint(tmp_path / "halves").glob("*.safetensors*"))
+    assert {piece.name.partition(".")[0] for piece in pieces} == {"ema", "raw", "resume"}
+    assert all(piece.suffix != ".safetensors" for piece in pieces)
+    assert max(piece.stat().st_size for piece in pieces) == 1000
+    _assert_the_second_half_equals(tmp_path / "whole", tmp_path / "halves", plan)
+
+
+def test_a_run_goes_on_from_a_state_as_torch_wrote_it_before(tmp_path: Path) -> None:
+    plan = _plans(data_set(tmp_path / "data"))["guesses"]
+    train(trainer(plan, tmp_path / "whole"))
+    train(trainer(plan, tmp_path / "halves"), until=10)
+    checkpoint = newest_checkpoint(tmp_path / "halves")
+    torch.save(load_resume(checkpoint), checkpoint / OLD_RESUME_FILE)
+    (checkpoint / RESUME_FILE).unlink()
+    (checkpoint / RESUME_ARRAYS).unlink()
+    _assert_the_second_half_equals(tmp_path / "whole", tmp_path / "halves", plan)
 
 
 def test_metrics_beyond_the_resumed_step_are_dropped(tmp_path: Path) -> None:
@@ -77,7 +114,7 @@ def test_metrics_beyond_the_resumed_step_are_dropped(tmp_path: Path) -> None:
 def test_a_damaged_resume_file_is_named(tmp_path: Path) -> None:
     train(trainer(recipe(), tmp_path), until=2)
     (newest_checkpoint(tmp_path) / RESUME_FILE).write_bytes(b"not a checkpoint")
-    with pytest.raises(CheckpointError, match=r"resume\.pt: damaged"):
+    with pytest.raises(CheckpointError, match=r"resume\.json: damaged"):
         trainer(recipe(), tmp_path).resume(newest_checkpoint(tmp_path))
 
 
@@ -93,5 +130,5 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_of_other_lanes_is_refused(tmp_path: Path) -> None:
     train(trainer(recipe(), tmp_path), until=2)
     lanes = [{"puzzle": name, "sources": [STREAM]} for name in ("sudoku-4x4", "sudoku-6x6")]
-    with pytest.raises(CheckpointError, match=r"resume\.pt: not the state of such a run"):
+    with pytest.raises(CheckpointError, match=r"resume\.json: not the state of such a run"):
         trainer(recipe(lanes=lanes), tmp_path).resume(newest_checkpoint(tmp_path))

@@ -10,8 +10,8 @@ from model.checkpoint import load_model, read_info
 from model.trm import Carry, StepOutput
 from tests.training.small_runs import LATTICE, data_set, puzzles, recipe, train, trainer
 from training.run_log import read_metrics
-from training.run_state import checkpoints, newest_checkpoint
-from training.trainer import TrainingDivergedError
+from training.run_state import checkpoint_path, checkpoints, newest_checkpoint
+from training.trainer import Trainer, TrainingDivergedError
 
 
 def test_a_tiny_lattice_learns_to_solve_small_puzzles(tmp_path: Path) -> None:
@@ -133,3 +133,19 @@ def test_validation_is_the_exact_accuracy_of_whole_solves(tmp_path: Path) -> Non
     assert metrics["sudoku-4x4/validation_exact"] == pytest.approx(right.mean().item())
     brier = (output.q_halt.sigmoid() - right).square().mean().item()
     assert metrics["sudoku-4x4/validation_q_error"] == pytest.approx(brier, rel=1e-4)
+
+
+def test_a_run_is_saved_whenever_so_many_minutes_have_passed(tmp_path: Path) -> None:
+    seconds, seen = 0.0, set()
+
+    def half_a_minute_later() -> bool:
+        nonlocal seconds
+        seconds += 30
+        seen.update(checkpoints(tmp_path))
+        return False
+
+    plan = recipe(save_minutes=2)
+    made = Trainer(plan, tmp_path, device=torch.device("cpu"), clock=lambda: seconds)
+    made.train(lambda _: None, half_a_minute_later)
+    made.close()
+    assert sorted(seen) == [checkpoint_path(tmp_path, step) for step in (4, 8, 12, 16)]

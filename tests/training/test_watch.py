@@ -10,8 +10,13 @@ from tests.training.small_runs import data_set, recipe, train, trainer
 from training.recipe import Recipe, Stop
 from training.run_log import read_metrics
 from training.run_state import best_checkpoint, checkpoints, newest_checkpoint, validated
-from training.trainer import TrainingCollapsedError
-from training.watch import MEANINGFUL, has_collapsed, is_best, watched_figure
+from training.watch import (
+    MEANINGFUL,
+    TrainingCollapsedError,
+    has_collapsed,
+    is_best,
+    watched_figure,
+)
 
 STOP = Stop(below=0.5, validations=2)
 
