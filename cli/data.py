@@ -28,6 +28,10 @@ def data_sudoku(
     ] = None,
     validation: Annotated[int, typer.Option(min=0, help="Puzzles held out of training.")] = 0,
     test: Annotated[int, typer.Option(min=0, help="More held-out puzzles, for testing.")] = 0,
+    regime: Annotated[
+        Literal["1k", "open"],
+        typer.Option(help="1k: at most 1,000 training puzzles, none generated."),
+    ] = "open",
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Build a Sudoku data set from CSV files, the Hugging Face Hub or fresh puzzles."""
@@ -50,9 +54,29 @@ def data_sudoku(
             hub_dir=hub_dir,
             validation=validation,
             test=test,
+            regime=regime,
         )
         with Progress(console=errors) as progress:
             info = build_sudoku(request, out, progress)
         console.print(summary_table(out, info))
     for line in info.provenance:
         console.print(line, highlight=False)
+
+
+def data_check(
+    dataset: Annotated[Path, typer.Argument(help="Data set directory.")],
+    against: Annotated[
+        list[Path] | None, typer.Option(help="Further test puzzles than the data set's own: CSV.")
+    ] = None,
+) -> None:
+    """Compare a Sudoku data set with test puzzles, by any symmetry; exit status 1 on overlap."""
+    from rich.progress import Progress
+
+    from training.data_check import overlap_table, overlaps
+    from training.dataset import DatasetError
+
+    with said_clearly(DatasetError), Progress(console=errors) as progress:
+        found = overlaps(dataset, tuple(against or ()), progress)
+    console.print(overlap_table(dataset, found))
+    if any(one.any for one in found):
+        raise typer.Exit(1)

@@ -1,22 +1,29 @@
 """Put a Sudoku data set together: collect puzzles, keep the splits apart, write it."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from rich.progress import Progress
 
 from puzzles.sudoku import SUDOKUS, Sudoku
-from training.dataset import DatasetError, DatasetInfo, PuzzleArrays, Split, write_dataset
-from training.fingerprint import fingerprints
+from training.data_splits import cut, keep_apart
+from training.dataset import (
+    DatasetError,
+    DatasetInfo,
+    Indices,
+    PuzzleArrays,
+    Regime,
+    Split,
+    write_dataset,
+)
 from training.sudoku_csv import HUB_DATASET, HUB_TEST, HUB_TRAIN, hub_file, read_csv
 from training.sudoku_generator import PuzzleStream
 
 log = logging.getLogger(__name__)
 
+LARGEST_1K = 1000  # puzzles of the *1k* regime
 _GENERATED_AT_ONCE = 64
 
 
@@ -34,6 +41,7 @@ class SudokuRequest:
     hub_dir: Path | None = None  # a local copy of the Hub's files, read in place of the Hub
     validation: int = 0  # puzzles held out of training
     test: int = 0  # further puzzles held out of training, into the test split
+    regime: Regime = "open"
 
 
 @dataclass(frozen=True)
@@ -66,39 +74,46 @@ def parse_range(text: str) -> tuple[int, int]:
 def build_sudoku(request: SudokuRequest, directory: Path, progress: Progress) -> DatasetInfo:
     """Build the data set `directory` with the splits train, validation and test.
 
-    No two splits hold equivalent puzzles, by any symmetry of Sudoku: what is equivalent to a row of
-    a test file is refused from training, and of equivalent training puzzles the first is kept.
-    Raises: DatasetError for unreadable input, too few puzzles, or a directory that exists.
+    No two splits hold equivalent puzzles, by any symmetry of Sudoku, nor from 9×9 on puzzles with
+    equivalent solved grids; see `training.data_splits`.
+    Raises: DatasetError for unreadable input, too few puzzles, puzzles that are not of the regime,
+    or a directory that exists.
     """
     if directory.exists():
         raise DatasetError(f"{directory}: exists already; choose another or remove it")
     collected = _collect(request, progress)
-    keep, refused = _distinct(collected.training.puzzles, collected.test.puzzles, request.sudoku)
-    held_out = request.test + request.validation
-    if held_out >= len(keep):
-        message = f"{held_out} puzzles to hold out of {len(keep)} leave none for training"
-        raise DatasetError(message)
-    shuffled = np.random.default_rng(request.seed).permutation(keep)
-    test, validation, train = np.split(shuffled, [request.test, held_out])
+    apart = keep_apart(collected.training, collected.test, collected.names, request.sudoku)
+    _check_regime(request, len(apart.keep))
+    rng = np.random.default_rng(request.seed)
+    parts = cut(apart, validation=request.validation, test=request.test, rng=rng)
     splits = {
-        "train": _part(collected.training, np.sort(train)),
-        "validation": _part(collected.training, np.sort(validation)),
-        "test": _joined([collected.test, _part(collected.training, np.sort(test))]),
+        "train": _part(collected.training, parts.train),
+        "validation": _part(collected.training, parts.validation),
+        "test": _joined([collected.test, _part(collected.training, parts.test)]),
     }
-    repeated = len(collected.training.puzzles) - len(keep) - refused
-    outcome = (
-        f"refused {refused} training puzzles that stand in the test split",
-        f"dropped {repeated} training puzzles that repeat another",
-    )
-    log.info("training puzzles compared", extra={"refused": refused, "repeated": repeated})
+    outcome = apart.outcome
+    if parts.left_out:
+        outcome += (f"left out {parts.left_out} puzzles that share a grid with held-out ones",)
+    log.info("training puzzles compared", extra={"outcome": outcome})
     return write_dataset(
         directory,
         splits,
         puzzle=request.sudoku.spec.name,
         seed=request.seed,
+        regime=request.regime,
         sources=collected.names,
         provenance=collected.provenance + outcome,
     )
+
+
+def _check_regime(request: SudokuRequest, puzzles: int) -> None:
+    """Raises: DatasetError if the puzzles to train on, held out or not, are not of the regime."""
+    if request.regime == "open":
+        return
+    if request.generate:
+        raise DatasetError("regime 1k: generated puzzles make a data set open")
+    if puzzles > LARGEST_1K:
+        raise DatasetError(f"regime 1k: {puzzles:,} training puzzles, at most {LARGEST_1K:,}")
 
 
 def _collect(request: SudokuRequest, progress: Progress) -> _Collected:
@@ -145,33 +160,12 @@ def _generated(request: SudokuRequest, names: dict[str, int], progress: Progress
     return Split(puzzles, np.full(len(puzzles), source, np.uint8))
 
 
-def _distinct(
-    training: PuzzleArrays, test: PuzzleArrays, sudoku: Sudoku
-) -> tuple[npt.NDArray[np.int64], int]:
-    """Indices of the training puzzles to keep, and how many stand in the test split."""
-    in_test = set(_keys(test, sudoku))
-    keep, refused = [], 0
-    kept: set[bytes] = set()
-    for index, key in enumerate(_keys(training, sudoku)):
-        if key in in_test:
-            refused += 1
-        elif key not in kept:
-            kept.add(key)
-            keep.append(index)
-    return np.array(keep, np.int64), refused
-
-
-def _keys(puzzles: PuzzleArrays, sudoku: Sudoku) -> Iterator[bytes]:
-    for fingerprint in fingerprints(puzzles.questions, sudoku):
-        yield fingerprint.tobytes()
-
-
 def _empty(sudoku: Sudoku) -> Split:
     cells = np.zeros((0, sudoku.spec.seq_len), np.uint8)
     return Split(PuzzleArrays(cells, cells, np.zeros(0, np.int32)), np.zeros(0, np.uint8))
 
 
-def _part(split: Split, index: npt.NDArray[np.int64]) -> Split:
+def _part(split: Split, index: Indices) -> Split:
     return Split(split.puzzles[index], split.sources[index])
 
 

@@ -10,7 +10,7 @@ from training.dataset import DatasetInfo, PuzzleSet
 
 def summary_table(directory: Path, info: DatasetInfo) -> Table:
     """Givens and difficulty by split and source. Raises: DatasetError if an array is damaged."""
-    table = Table(title=f"{info.puzzle}: {directory}")
+    table = Table(title=f"{info.puzzle}, regime {info.regime}: {directory}")
     table.add_column("split", no_wrap=True, min_width=len("validation"))
     table.add_column("source", overflow="fold")
     for title in ("puzzles", "givens", "mean", "rating 0", "mean rating", "hardest"):

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Literal, final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 FORMAT_VERSION = 1
 DATASET_FILE = "dataset.json"
 ARRAYS = ("questions", "answers", "ratings", "sources")
+
+Indices = npt.NDArray[np.int64]
+# 1k: nothing but the 1,000 training puzzles of Sudoku-Extreme; open: any that are in no test file.
+Regime = Literal["1k", "open"]
 
 
 class DatasetError(Exception):
@@ -74,6 +78,7 @@ class DatasetInfo(_Frozen):
     format_version: int = FORMAT_VERSION
     puzzle: str  # PuzzleSpec.name
     seed: int
+    regime: Regime = "open"  # sets from before regimes claim nothing
     sources: tuple[str, ...] = Field(max_length=256)
     provenance: tuple[str, ...]  # one line per input: what it was, how many puzzles it gave
     splits: dict[str, SplitInfo]
@@ -135,6 +140,7 @@ def write_dataset(
     *,
     puzzle: str,
     seed: int,
+    regime: Regime = "open",
     sources: Sequence[str],
     provenance: Sequence[str],
 ) -> DatasetInfo:
@@ -150,6 +156,7 @@ def write_dataset(
         info = DatasetInfo(
             puzzle=puzzle,
             seed=seed,
+            regime=regime,
             sources=tuple(sources),
             provenance=tuple(provenance),
             splits={name: _write_split(aside, name, split) for name, split in splits.items()},

@@ -7,10 +7,20 @@ from types import TracebackType
 from typing import final
 
 import numpy as np
+import numpy.typing as npt
 
 from puzzles.sudoku import SUDOKUS, Sudoku
 from training.dataset import PuzzleArrays
-from training.sudoku_kernels import Board, Workspace, generate, rate
+from training.sudoku_kernels import (
+    NO_SOLUTION,
+    Board,
+    Cells,
+    Workspace,
+    generate,
+    load,
+    rate,
+    search,
+)
 
 # Guesses after which a cell stays because its removal is not proved unique. Up to 9×9 a search ends
 # long before, so that puzzles are minimal; 16×16 puzzles are minimal only as far as this proves. In
@@ -59,6 +69,29 @@ def generate_chunk(
     generate(questions, answers, work, board, rng, (low, high), _DIG_BUDGET[sudoku.size])
     ratings = [rate(question, work, board, _RATING_LIMIT) for question in questions]
     return PuzzleArrays(questions, answers, np.array(ratings, np.int32))
+
+
+def have_one_solution(puzzles: PuzzleArrays, sudoku: Sudoku) -> npt.NDArray[np.bool_]:
+    """Whether each answer is the question's only one, (N,); False where a search gives up."""
+    board, work, rng = _board(sudoku), _workspace(sudoku), np.zeros(1, np.uint64)
+    budget = _DIG_BUDGET[sudoku.size]
+
+    def is_needed(question: Cells, cell: int, symbol: int) -> bool:
+        waiting = load(question, work, board, cell, symbol)
+        return waiting < 0 or search(waiting, work, board, rng, budget)[0] == NO_SOLUTION
+
+    return np.array(
+        [
+            all(is_needed(question, cell, int(answer[cell])) for cell in _empty(question))
+            for question, answer in zip(puzzles.questions, puzzles.answers, strict=True)
+        ],
+        np.bool_,
+    )
+
+
+def _empty(question: Cells) -> list[int]:
+    cells: list[int] = np.flatnonzero(question == 0).tolist()
+    return cells
 
 
 @cache

@@ -22,7 +22,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-def _compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
+def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile at the first call, keep the result on disk, release the GIL while running."""
     dispatcher: Callable[_P, _R] = numba.njit(nogil=True, cache=True)(function)
     return dispatcher
@@ -45,7 +45,7 @@ class Workspace(NamedTuple):
     queue: Ints  # (S,) cells with one candidate that their peers do not know of yet
 
 
-@_compiled
+@compiled
 def below(rng: RngState, limit: int) -> int:
     """Uniform integer in 0..limit − 1.  Source: SplitMix64 (Steele, Lea, Flood 2014)."""
     rng[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -56,7 +56,7 @@ def below(rng: RngState, limit: int) -> int:
     return np.int64(((z >> np.uint64(32)) * np.uint64(limit)) >> np.uint64(32))  # type: ignore[return-value]
 
 
-@_compiled
+@compiled
 def _tell_peers(masks: Ints, queue: Ints, waiting: int, board: Board) -> bool:
     """Strike the symbols of the waiting cells, and of all cells this places, from their peers."""
     while waiting > 0:
@@ -75,7 +75,7 @@ def _tell_peers(masks: Ints, queue: Ints, waiting: int, board: Board) -> bool:
     return True
 
 
-@_compiled
+@compiled
 def _hidden_singles(masks: Ints, unit: Ints, full: int) -> int:
     """Symbols that one open cell of the unit alone can take, as a mask; −1 if one has no place."""
     once, twice, placed = 0, 0, 0
@@ -88,7 +88,7 @@ def _hidden_singles(masks: Ints, unit: Ints, full: int) -> int:
     return once & ~twice & ~placed if once == full else -1
 
 
-@_compiled
+@compiled
 def _propagate(masks: Ints, queue: Ints, waiting: int, board: Board) -> bool:
     """Place every naked and hidden single; False when a cell or a unit has nothing left."""
     while _tell_peers(masks, queue, waiting, board):
@@ -110,7 +110,7 @@ def _propagate(masks: Ints, queue: Ints, waiting: int, board: Board) -> bool:
     return False
 
 
-@_compiled
+@compiled
 def _bits(mask: int) -> int:
     """Number of set bits."""
     count = 0
@@ -120,7 +120,7 @@ def _bits(mask: int) -> int:
     return count
 
 
-@_compiled
+@compiled
 def _most_constrained(masks: Ints, rng: RngState) -> int:
     """The cell with the fewest candidates above one, ties at random; −1 when all are placed."""
     cells = masks.size
@@ -138,7 +138,7 @@ def _most_constrained(masks: Ints, rng: RngState) -> int:
     return best
 
 
-@_compiled
+@compiled
 def _random_bit(mask: int, rng: RngState) -> int:
     """One of the set bits, as a mask."""
     for _ in range(below(rng, _bits(mask))):
@@ -146,7 +146,7 @@ def _random_bit(mask: int, rng: RngState) -> int:
     return mask & -mask
 
 
-@_compiled
+@compiled
 def search(
     waiting: int, work: Workspace, board: Board, rng: RngState, budget: int
 ) -> tuple[int, int, int]:
@@ -184,7 +184,7 @@ def search(
             possible = _propagate(stack[level], queue, placed, board)
 
 
-@_compiled
+@compiled
 def load(question: Cells, work: Workspace, board: Board, cell: int | np.int32, symbol: int) -> int:
     """Put a question's candidates into `work.stack[0]`, without `symbol` at `cell` (−1: nowhere).
 
@@ -216,21 +216,21 @@ def load(question: Cells, work: Workspace, board: Board, cell: int | np.int32, s
     return waiting
 
 
-@_compiled
+@compiled
 def read(masks: Ints, cells: Cells) -> None:
     """Write the symbols of placed masks into `cells`."""
     for i in range(masks.size):
         cells[i] = _bits(masks[i] - 1) + 1
 
 
-@_compiled
+@compiled
 def _shuffle(order: Ints, rng: RngState) -> None:
     for i in range(order.size - 1, 0, -1):
         j = below(rng, i + 1)
         order[i], order[j] = order[j], order[i]
 
 
-@_compiled
+@compiled
 def _fill(answer: Cells, work: Workspace, board: Board, rng: RngState) -> None:
     """A random full grid; a search that runs long starts afresh."""
     answer[:] = 0
@@ -242,7 +242,7 @@ def _fill(answer: Cells, work: Workspace, board: Board, rng: RngState) -> None:
             return
 
 
-@_compiled
+@compiled
 def _dig(question: Cells, work: Workspace, board: Board, rng: RngState, budget: int) -> Ints:
     """Empty cells of a full grid in random order while the solution stays unique.
 
@@ -260,7 +260,7 @@ def _dig(question: Cells, work: Workspace, board: Board, rng: RngState, budget: 
     return order
 
 
-@_compiled
+@compiled
 def rate(question: Cells, work: Workspace, board: Board, limit: int) -> int:
     """Guesses until the solution is found, at most `limit`; the same for every run."""
     rng = np.zeros(1, np.uint64)
@@ -268,7 +268,7 @@ def rate(question: Cells, work: Workspace, board: Board, limit: int) -> int:
     return 0 if waiting < 0 else search(waiting, work, board, rng, limit)[1]
 
 
-@_compiled
+@compiled
 def generate(
     questions: Cells,
     answers: Cells,

@@ -1,10 +1,9 @@
 """`ponder data sudoku`: inputs are checked, splits are kept apart."""
 
-import gzip
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from puzzles.sudoku import Sudoku
+from tests.training.puzzle_files import HEADER, write_csv, write_lines
 from training.data_build import SudokuRequest, build_sudoku
 from training.dataset import DatasetError, PuzzleArrays, PuzzleSet
 from training.fingerprint import fingerprints
@@ -23,7 +23,6 @@ from training.sudoku_generator import generate_chunk
 
 SUDOKU, SIX = Sudoku(2, 2), Sudoku(2, 3)
 REQUEST = SudokuRequest(sudoku=SUDOKU, seed=0)
-HEADER = "source,question,answer,rating"
 
 
 @pytest.fixture
@@ -39,23 +38,6 @@ def _puzzles(count: int) -> PuzzleArrays:
     return made[np.sort(first)[:count]]
 
 
-def _csv(path: Path, puzzles: PuzzleArrays, source: str = "here") -> Path:
-    lines = [
-        f"{source},{SUDOKU.format(question)},{SUDOKU.format(answer)},{rating}"
-        for question, answer, rating in zip(
-            puzzles.questions, puzzles.answers, puzzles.ratings, strict=True
-        )
-    ]
-    return _lines(path, [HEADER, *lines])
-
-
-def _lines(path: Path, lines: Sequence[str]) -> Path:
-    path.parent.mkdir(exist_ok=True)
-    content = "".join(f"{line}\n" for line in lines).encode()
-    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
-    return path
-
-
 def _renamed(puzzles: PuzzleArrays) -> PuzzleArrays:
     symbols = np.array([0, 3, 1, 4, 2], np.uint8)
     return replace(puzzles, questions=symbols[puzzles.questions], answers=symbols[puzzles.answers])
@@ -66,7 +48,7 @@ def test_csv_puzzles_come_back_from_the_data_set(
     tmp_path: Path, progress: Progress, name: str
 ) -> None:
     puzzles = _puzzles(5)
-    request = replace(REQUEST, csv=(_csv(tmp_path / name, puzzles),))
+    request = replace(REQUEST, csv=(write_csv(tmp_path / name, puzzles),))
     build_sudoku(request, tmp_path / "set", progress)
     read = PuzzleSet.open(tmp_path / "set", "train", puzzle="sudoku-4x4")
     assert np.array_equal(read.questions, puzzles.questions)
@@ -77,7 +59,7 @@ def test_csv_puzzles_come_back_from_the_data_set(
 
 def test_further_columns_are_ignored_in_any_order(tmp_path: Path, progress: Progress) -> None:
     lines = ["ser,rating,answer,question,source", "7.2,3,1234341221434321,1..4341221434321,x"]
-    request = replace(REQUEST, csv=(_lines(tmp_path / "a.csv", lines),))
+    request = replace(REQUEST, csv=(write_lines(tmp_path / "a.csv", lines),))
     build_sudoku(request, tmp_path / "set", progress)
     read = PuzzleSet.open(tmp_path / "set", "train")
     assert SUDOKU.format(read.questions[0]) == "1..4341221434321"
@@ -103,7 +85,7 @@ GOOD = "x,1..4341221434321,1234341221434321,0"
 def test_a_bad_row_is_reported_with_file_and_line(
     tmp_path: Path, progress: Progress, row: str, message: str
 ) -> None:
-    path = _lines(tmp_path / "bad.csv", [HEADER, GOOD, row, GOOD])
+    path = write_lines(tmp_path / "bad.csv", [HEADER, GOOD, row, GOOD])
     with pytest.raises(DatasetError, match=rf"bad\.csv, line 3: ({message})"):
         build_sudoku(replace(REQUEST, csv=(path,)), tmp_path / "set", progress)
     assert not (tmp_path / "set").exists()
@@ -128,7 +110,7 @@ def test_a_file_that_is_no_puzzle_csv_is_refused(
 
 
 def test_a_gzip_file_cut_short_is_refused(tmp_path: Path, progress: Progress) -> None:
-    path = _csv(tmp_path / "cut.csv.gz", _puzzles(50))
+    path = write_csv(tmp_path / "cut.csv.gz", _puzzles(50))
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DatasetError, match=r"cut\.csv\.gz: cannot be read"):
         build_sudoku(replace(REQUEST, csv=(path,)), tmp_path / "set", progress)
@@ -147,8 +129,8 @@ def test_a_test_puzzle_is_refused_from_training_also_with_its_symbols_renamed(
     training = PuzzleArrays.concatenate([puzzles[0:6], _renamed(puzzles[6:8])])
     request = replace(
         REQUEST,
-        csv=(_csv(tmp_path / "train.csv", training),),
-        test_csv=(_csv(tmp_path / "test.csv", puzzles[5:8], "held"),),
+        csv=(write_csv(tmp_path / "train.csv", training),),
+        test_csv=(write_csv(tmp_path / "test.csv", puzzles[5:8], "held"),),
     )
     info = build_sudoku(request, tmp_path / "set", progress)
     train = PuzzleSet.open(tmp_path / "set", "train")
@@ -156,14 +138,17 @@ def test_a_test_puzzle_is_refused_from_training_also_with_its_symbols_renamed(
     test = PuzzleSet.open(tmp_path / "set", "test")
     assert np.array_equal(test.questions, puzzles.questions[5:8])
     assert [info.sources[i] for i in test.sources] == ["held"] * 3
-    assert "refused 3 training puzzles that stand in the test split" in info.provenance
+    assert (
+        "refused 3 training puzzles that are equivalent to a test puzzle (here: 3)"
+        in info.provenance
+    )
 
 
 def test_of_equal_training_puzzles_the_first_is_kept(tmp_path: Path, progress: Progress) -> None:
     puzzles = _puzzles(4)
     both = (
-        _csv(tmp_path / "a.csv", puzzles, "first"),
-        _csv(tmp_path / "b.csv", _renamed(puzzles), "second"),
+        write_csv(tmp_path / "a.csv", puzzles, "first"),
+        write_csv(tmp_path / "b.csv", _renamed(puzzles), "second"),
     )
     info = build_sudoku(replace(REQUEST, csv=both), tmp_path / "set", progress)
     train = PuzzleSet.open(tmp_path / "set", "train")
@@ -207,8 +192,8 @@ def test_a_request_without_puzzles_is_refused(tmp_path: Path, progress: Progress
 
 def test_the_hub_layout_is_read_from_a_local_copy(tmp_path: Path, progress: Progress) -> None:
     puzzles = _puzzles(6)
-    _csv(tmp_path / "hub" / "train.csv", puzzles[:4], "train-rows")
-    _csv(tmp_path / "hub" / "test.csv", puzzles[4:], "test-rows")
+    write_csv(tmp_path / "hub" / "train.csv", puzzles[:4], "train-rows")
+    write_csv(tmp_path / "hub" / "test.csv", puzzles[4:], "test-rows")
     request = replace(REQUEST, hub=True, hub_dir=tmp_path / "hub")
     info = build_sudoku(request, tmp_path / "set", progress)
     assert {name: split.count for name, split in info.splits.items()} == {
@@ -220,7 +205,7 @@ def test_the_hub_layout_is_read_from_a_local_copy(tmp_path: Path, progress: Prog
 
 
 def test_a_local_copy_without_a_file_is_refused(tmp_path: Path, progress: Progress) -> None:
-    _csv(tmp_path / "hub" / "train.csv", _puzzles(4))
+    write_csv(tmp_path / "hub" / "train.csv", _puzzles(4))
     request = replace(REQUEST, hub=True, hub_dir=tmp_path / "hub")
     with pytest.raises(DatasetError, match=r"hub/test\.csv: no such file in the local copy"):
         build_sudoku(request, tmp_path / "set", progress)
@@ -258,7 +243,7 @@ def test_the_command_builds_and_sums_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--size", "7", "size 7: no such Sudoku; sizes are 4, 6, 9, 16"),
+        ("--size", "7", "size 7: no such Sudoku; sizes are 4, 6, 9, 16, 25"),
         ("--extra-givens", "5-2", "expected A-B"),
         ("--extra-givens", "some", "expected A-B"),
         ("--extra-givens", "0-99", "expected 0 ≤ A ≤ B"),

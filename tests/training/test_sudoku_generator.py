@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import permutations, product
 
 import numpy as np
@@ -10,7 +11,12 @@ import pytest
 from puzzles.kind import Verdict
 from puzzles.sudoku import SUDOKUS, Sudoku
 from training.dataset import PuzzleArrays
-from training.sudoku_generator import GeneratorError, PuzzleStream, generate_chunk
+from training.sudoku_generator import (
+    GeneratorError,
+    PuzzleStream,
+    generate_chunk,
+    have_one_solution,
+)
 
 
 def _sudoku(size: int) -> Sudoku:
@@ -114,6 +120,15 @@ def test_puzzles_are_unique_and_lose_that_with_any_given(size: int, count: int) 
         assert _is_unique(sudoku, question)
         for given in (i for i, cell in enumerate(question) if cell):
             assert not _is_unique(sudoku, [*question[:given], 0, *question[given + 1 :]])
+
+
+@pytest.mark.parametrize("size", [4, 9])
+def test_a_minimal_puzzle_has_one_solution_and_without_a_given_several(size: int) -> None:
+    made = generate_chunk(_sudoku(size), seed=13, chunk_index=0, count=5)
+    assert have_one_solution(made, _sudoku(size)).all()
+    fewer = made.questions.copy()
+    fewer[np.arange(5), (fewer > 0).argmax(axis=1)] = 0
+    assert not have_one_solution(replace(made, questions=fewer), _sudoku(size)).any()
 
 
 def test_a_25x25_puzzle_is_solved_by_its_answer_and_has_far_fewer_givens() -> None:
