@@ -12,9 +12,24 @@ class Body(nn.Module, ABC):
     def state_len(self, seq_len: int) -> int:
         """L of the carry (B, L, D) for questions of S tokens. Raises: ShapeError."""
 
+    # Task embeddings, one row each; only some puzzles and cells have them.
+    tasks: nn.Parameter | None
+
+    def look_up(self, task: Tensor | None) -> Tensor | None:
+        """task (B,) int64 -> their embeddings (B, E); None where there are none.
+
+        Apart from `embed`, so that training gets the gradient of these rows, not of a whole table.
+        Raises: ShapeError if tasks have embeddings and none is named.
+        """
+        if self.tasks is None:
+            return None
+        if task is None:
+            raise ShapeError("this model has task embeddings: pass task (B,)")
+        return self.tasks[task]
+
     @abstractmethod
-    def embed(self, tokens: Tensor, task: Tensor | None) -> Tensor:
-        """tokens (B, S) int, task (B,) int64 or None -> x (B, L, D) float32."""
+    def embed(self, tokens: Tensor, task_rows: Tensor | None) -> Tensor:
+        """tokens (B, S) int, task_rows (B, E) of `look_up` -> x (B, L, D) float32."""
 
     @abstractmethod
     def refine(self, h: Tensor, seq_len: int) -> Tensor:

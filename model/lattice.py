@@ -93,6 +93,7 @@ class LatticeBody(Body):
             LatticeBlock(size, config.expansion) for _ in range(config.blocks)
         )
         self.answer = Linear(size, 1)
+        self.register_parameter("tasks", None)
 
     def _geometry(self, seq_len: int) -> Geometry:
         if seq_len not in self.geometries:
@@ -104,7 +105,7 @@ class LatticeBody(Body):
     def state_len(self, seq_len: int) -> int:
         return seq_len * self._geometry(seq_len).axes[-1]
 
-    def embed(self, tokens: Tensor, task: Tensor | None) -> Tensor:  # noqa: ARG002 (no tasks)
+    def embed(self, tokens: Tensor, task_rows: Tensor | None) -> Tensor:  # noqa: ARG002 (no tasks)
         geometry = self._geometry(tokens.shape[1])
         symbols = geometry.axes[-1]
         own = torch.arange(symbols, device=tokens.device) + geometry.first_symbol

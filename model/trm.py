@@ -86,12 +86,16 @@ class TinyRecursiveModel(nn.Module):
         tokens: (B, S) int; carry.y, carry.z: (B, L, D); task: (B,) int64 where tasks exist.
         Raises: ShapeError if the carry does not fit the tokens.
         """
+        return self.with_task_rows(tokens, carry, self.body.look_up(task))
+
+    def with_task_rows(self, tokens: Tensor, carry: Carry, task_rows: Tensor | None) -> StepOutput:
+        """As `forward`, with the task embeddings themselves: (B, E), or None without tasks."""
         seq_len = tokens.shape[1]
         expected = (tokens.shape[0], self.state_len(seq_len), self.config.hidden_size)
         if carry.y.shape != expected or carry.z.shape != expected:
             got = f"y {tuple(carry.y.shape)}, z {tuple(carry.z.shape)}"
             raise ShapeError(f"carry is {got}, expected {expected}")
-        x = self.body.embed(tokens, task).to(carry.y.dtype)
+        x = self.body.embed(tokens, task_rows).to(carry.y.dtype)
         y, z = carry.y, carry.z
         with torch.no_grad():
             for _ in range(self.config.deep_recursions - 1):
