@@ -85,15 +85,14 @@ class LatticeBody(Body):
     """State (B, L = S · symbols, D) for every size among `specs`, with the same weights."""
 
     def __init__(self, config: ModelConfig, specs: tuple[PuzzleSpec, ...]) -> None:
-        super().__init__()
         size = config.hidden_size
+        super().__init__(config, size)
         self.geometries = {spec.seq_len: Geometry.of(spec) for spec in specs}
         self.roles = nn.Parameter(truncated_normal(ROLES, size, std=1.0))
         self.blocks = nn.ModuleList(
             LatticeBlock(size, config.expansion) for _ in range(config.blocks)
         )
         self.answer = Linear(size, 1)
-        self.register_parameter("tasks", None)
 
     def _geometry(self, seq_len: int) -> Geometry:
         if seq_len not in self.geometries:

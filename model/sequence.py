@@ -50,14 +50,13 @@ class SequenceBody(Body):
     """Token embeddings behind a task prefix, L = P + S, refined by mixer or attention blocks."""
 
     def __init__(self, config: ModelConfig, spec: PuzzleSpec) -> None:
-        super().__init__()
+        super().__init__(config, config.hidden_size)
         size, self.seq_len = config.hidden_size, spec.seq_len
         self.size, self.prefix_len, self.halt_from = size, config.prefix_len, config.halt_from
         length = config.prefix_len + spec.seq_len
         self.tokens = nn.Parameter(
             truncated_normal(spec.vocab_size, size, std=1.0 / math.sqrt(size))
         )
-        self.tasks = nn.Parameter(torch.zeros(config.tasks, size)) if config.tasks else None
         self.positions = (
             nn.Parameter(truncated_normal(length, size, std=1.0 / math.sqrt(size)))
             if config.position == "learned"

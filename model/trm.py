@@ -14,6 +14,7 @@ from model.body import Body, ShapeError
 from model.config import ModelConfig
 from model.lattice import LatticeBody
 from model.layers import Linear, truncated_normal
+from model.palette import PaletteBody
 from model.sequence import SequenceBody
 from puzzles.kind import PuzzleSpec
 
@@ -41,6 +42,8 @@ def build_body(config: ModelConfig, specs: tuple[PuzzleSpec, ...]) -> Body:
     """The network of `config.cell`. Raises: ShapeError if the puzzles do not suit the cell."""
     if config.cell == "lattice":
         return LatticeBody(config, specs)
+    if config.cell == "palette":
+        return PaletteBody(config, specs)
     if len(specs) != 1:
         raise ShapeError(f"cell {config.cell!r} has the length of one puzzle, got {len(specs)}")
     return SequenceBody(config, specs[0])

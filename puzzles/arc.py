@@ -9,7 +9,7 @@ c + 2. One line of text writes rows of digits with `/` between them.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,7 @@ INVERSE_DIHEDRAL = (0, 3, 2, 1, 4, 5, 6, 7)
 VARIANT_SEED = 0
 
 
-def dihedral(grid: Grid, transform: int) -> Grid:
+def dihedral(grid: npt.NDArray[Any], transform: int) -> npt.NDArray[Any]:
     """0 as it is, 1-3 quarter turns, 4 left-right, 5 up-down, 6 transposed, 7 the other diagonal.
 
     Any (H, W). Source: TRM reference, dataset/common.py.
@@ -66,7 +66,8 @@ class Variant:
     def undo(self, grid: Grid) -> Grid:
         """Inverse of `apply`."""
         back = dihedral(grid, INVERSE_DIHEDRAL[self.transform])
-        return np.argsort(self._table).astype(np.uint8)[back]
+        original: Grid = np.argsort(self._table).astype(np.uint8)[back]
+        return original
 
     @cached_property
     def _table(self) -> npt.NDArray[np.uint8]:
