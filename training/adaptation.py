@@ -1,0 +1,255 @@
+"""Learn a task that the model has never seen, from its demonstrations alone.
+
+A task is known to a model only by its embedding, and an embedding alone is known to be weak
+(arXiv 2511.02886): it is fitted first, then the whole network with it, at small rates. Where there
+are three demonstrations or more, one is held out at first: whether the others lead to it is the
+only honest word on whether the task was understood. Then it is learnt from too.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, final
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from model.checkpoint import load_model, read_info
+from model.stepper import TorchStepper
+from model.trm import TinyRecursiveModel
+from puzzles.arc import ARCS, Arc
+from puzzles.arc_task import ArcTask, Pair
+from training.assembly import averaged_model
+from training.dataset import DatasetError
+from training.lane import TrainingLane
+from training.optimizers import OptimizerGroup
+from training.recipe import Halting, Lane, Loss, Optimizer, Recipe, Source, TaskTraining
+from training.task_set import NamedTask
+from training.task_solves import Answered, Question, answer_all
+
+FEWEST_TO_HOLD_OUT = 3
+ENOUGH_EXACT = 0.995  # of the rows that halted since the last check: there is no more to learn
+
+What = Literal["embedding", "network"]
+State = Literal["held_out", "all", "done"]
+
+
+class AdaptationPlan(BaseModel):
+    """How long and how.
+
+    what: the embedding alone, or the network too after `embedding_share` of the time;
+    held_out_share: how much of the time a demonstration is held out at most.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    what: What = "network"
+    minutes: float = Field(default=5.0, gt=0)
+    embedding_share: float = Field(default=0.15, ge=0, le=1)
+    held_out_share: float = Field(default=0.5, ge=0, lt=1)
+    embedding_lr: float = Field(default=0.03, gt=0)
+    muon_lr: float = Field(default=0.003, gt=0)
+    network_lr: float = Field(default=1e-3, gt=0)
+    batch_size: int = Field(default=16, gt=0)
+    check_every: int = Field(default=50, gt=0)  # optimizer steps
+    views: int = Field(default=8, gt=0)
+    compile: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class AdaptationProgress:
+    """held_out: whether the vote on the held-out demonstration is right; None without one."""
+
+    state: State
+    optimizer_step: int
+    seconds: float
+    seconds_left: float
+    loss: float
+    exact: float
+    held_out: bool | None
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """The network with the one task in its table, and how it went."""
+
+    trm: TinyRecursiveModel
+    arc: Arc
+    optimizer_steps: int
+    held_out: bool | None
+    seconds: float
+
+
+@final
+class Adaptation:
+    """One task on one device; `run` it once."""
+
+    def __init__(
+        self,
+        checkpoint: Path,
+        task: ArcTask,
+        plan: AdaptationPlan,
+        *,
+        device: torch.device,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Raises: CheckpointError; DatasetError if no canvas of the model holds the task."""
+        self._plan, self._task, self._device, self._clock = plan, task, device, clock
+        known = load_model(checkpoint)
+        self.arc = smallest_canvas(known, task)
+        self._recipe = _recipe(
+            known, self.arc, plan, read_info(checkpoint).trained_supervision_steps
+        )
+        self.trm = _with_one_task(known).to(device)
+        self._ema = averaged_model(self.trm, self._recipe)
+        self._optimizers = OptimizerGroup(self.trm, self._recipe.optimizer, self._recipe.tasks)
+        self.optimizer_step = 0
+        self._held_out: bool | None = None
+
+    def run(
+        self,
+        on_progress: Callable[[AdaptationProgress], None],
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Adapted:
+        """Learn until time is up, nothing is left to learn, or `stop()`."""
+        began, budget = self._clock(), 60 * self._plan.minutes
+        pairs = self._task.demonstrations
+        ends = began + budget
+        if len(pairs) >= FEWEST_TO_HOLD_OUT:
+            until = began + budget * self._plan.held_out_share
+            self._learn("held_out", pairs[:-1], pairs[-1], (began, until, ends), on_progress, stop)
+        self._learn("all", pairs, None, (began, ends, ends), on_progress, stop)
+        module = self._ema.module
+        assert isinstance(module, TinyRecursiveModel)
+        seconds = self._clock() - began
+        return Adapted(module.eval(), self.arc, self.optimizer_step, self._held_out, seconds)
+
+    def _learn(
+        self,
+        state: State,
+        pairs: tuple[Pair, ...],
+        check: Pair | None,
+        times: tuple[float, float, float],
+        on_progress: Callable[[AdaptationProgress], None],
+        stop: Callable[[], bool],
+    ) -> None:
+        """Until the second of `times` (begin, end of this, end of all), or enough is learnt."""
+        began, until, ends = times
+        named = NamedTask("task", "asked", ArcTask(pairs))
+        lane = TrainingLane(
+            self.trm,
+            self._recipe,
+            self._recipe.lanes[0],
+            seed=self._plan.seed,
+            device=self._device,
+            tasks=(named,),
+        )
+        while self._clock() < until and not stop():
+            share_of_time = (self._clock() - began) / (ends - began)
+            self._update(lane, share_of_time)
+            if self.optimizer_step % self._plan.check_every:
+                continue
+            figures = lane.drain()
+            exact = figures.get(f"{lane.name}/halted_exact", 0.0)
+            if check is not None:
+                self._held_out = self._is_answered(check)
+            now = self._clock()
+            loss = figures[f"{lane.name}/loss_answer"]
+            on_progress(
+                AdaptationProgress(
+                    state, self.optimizer_step, now - began, ends - now, loss, exact, self._held_out
+                )
+            )
+            if exact >= ENOUGH_EXACT:
+                break
+
+    def _update(self, lane: TrainingLane, share_of_time: float) -> None:
+        batch = lane.batch
+        batch.refill()
+        stepped = lane.step(batch.tokens, batch.labels, batch.carry, batch.task)
+        share = min(1.0, 2 * (1 - share_of_time))  # constant, then down to nothing
+        if self._plan.what == "network" and share_of_time >= self._plan.embedding_share:
+            self._optimizers.step(share)
+        self.trm.zero_grad(set_to_none=True)
+        assert batch.task is not None
+        assert stepped.task_gradient is not None
+        self._optimizers.step_tasks(batch.task, stepped.task_gradient, share)
+        self._ema.update_parameters(self.trm)
+        lane.count(stepped.loss, batch.settle(stepped))
+        self.optimizer_step += 1
+
+    def _is_answered(self, pair: Pair) -> bool:
+        module = self._ema.module
+        assert isinstance(module, TinyRecursiveModel)
+        [found] = answers_of(module, self.arc, (pair.question,), self._plan.views, self._steps)
+        best = found.candidates[0].answer if found.candidates else None
+        return (
+            best is not None
+            and best.shape == pair.answer.shape
+            and bool((best == pair.answer).all())
+        )
+
+    @property
+    def _steps(self) -> int:
+        return self._recipe.halting.max_supervision_steps
+
+
+def answers_of(
+    trm: TinyRecursiveModel, arc: Arc, questions: tuple[object, ...], views: int, max_steps: int
+) -> list[Answered]:
+    """What an adapted network answers to questions of its one task."""
+    stepper = TorchStepper(trm, arc.spec)
+    asked = [Question("task", i, grid, 0) for i, grid in enumerate(questions)]
+    return answer_all(stepper, arc, asked, views=views, max_steps=max_steps)
+
+
+def smallest_canvas(trm: TinyRecursiveModel, task: ArcTask) -> Arc:
+    """Raises: DatasetError if no canvas of the model holds every grid of the task."""
+    names = {spec.name for spec in trm.specs}
+    for arc in ARCS:
+        if arc.spec.name in names and task.side <= arc.size:
+            return arc
+    raise DatasetError(
+        f"the task has a grid with a side of {task.side} cells; the model knows "
+        f"{', '.join(sorted(names))}"
+    )
+
+
+def _with_one_task(known: TinyRecursiveModel) -> TinyRecursiveModel:
+    """The same network with one task, whose embedding begins as the mean of those it knows."""
+    trm = TinyRecursiveModel(known.config.model_copy(update={"tasks": 1}), known.specs)
+    state = known.state_dict()
+    table = state.pop("body.tasks")
+    rows = trm.config.table_rows
+    state["body.tasks"] = table.mean(0, keepdim=True).repeat(rows, 1)
+    trm.load_state_dict(state)
+    return trm
+
+
+def _recipe(
+    known: TinyRecursiveModel, arc: Arc, plan: AdaptationPlan, supervision_steps: int
+) -> Recipe:
+    """The plan as a recipe of one lane; what is no part of the plan is as in training."""
+    lane = Lane(
+        puzzle=arc.spec.name,
+        batch_size=plan.batch_size,
+        sources=(Source(path=Path("demonstrations")),),
+    )
+    return Recipe(
+        name="adaptation",
+        seed=plan.seed,
+        optimizer_steps=1,  # time is what ends it
+        model=known.config,
+        lanes=(lane,),
+        loss=Loss(name="softmax"),
+        optimizer=Optimizer(
+            name="muon", lr=plan.network_lr, muon_lr=plan.muon_lr, weight_decay=0.0
+        ),
+        tasks=TaskTraining(lr=plan.embedding_lr, weight_decay=0.0),
+        halting=Halting(max_supervision_steps=supervision_steps, exploration=0.1),
+        ema_rate=0.98,
+        precision="bfloat16",
+        compile=plan.compile,
+    )
