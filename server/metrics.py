@@ -31,6 +31,9 @@ class Metrics:
 
         gauge("ponder_build_info", "Version of the server.", ["version"]).labels(version).set(1)
         self._queue_depth = gauge("ponder_queue_depth", "Puzzles waiting for a slot.", ["puzzle"])
+        self._background_depth = gauge(
+            "ponder_background_depth", "Lines of batches waiting for a slot.", ["puzzle"]
+        )
         self._slots_active = gauge("ponder_slots_active", "Slots that hold a row.", ["puzzle"])
         self._requests = counter(
             "ponder_requests", "Requests to solve, single or batch, by outcome.", ["outcome"]
@@ -81,6 +84,7 @@ class Metrics:
         """Read queue depth and active slots from these lanes whenever somebody asks."""
         for lane in lanes:
             self._queue_depth.labels(lane.name).set_function(partial(_waiting, lane))
+            self._background_depth.labels(lane.name).set_function(partial(_in_background, lane))
             self._slots_active.labels(lane.name).set_function(partial(_working, lane))
 
     def request(self, outcome: str) -> None:
@@ -118,6 +122,10 @@ class Metrics:
 
 def _waiting(lane: Lane) -> float:
     return lane.scheduler.waiting
+
+
+def _in_background(lane: Lane) -> float:
+    return lane.scheduler.background_waiting
 
 
 def _working(lane: Lane) -> float:
