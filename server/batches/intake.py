@@ -3,7 +3,7 @@
 import hashlib
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -78,8 +78,7 @@ class Intake:
         """
         if self._unpacker is not None and self._unpacker.is_used:
             self._take(self._unpacker.finish())
-        if self._tail:
-            self._see(self._tail)
+        self._see([self._tail])
         if not self._has_object:
             raise EmptyBatchError(self._lines)
         with storing("the upload"):
@@ -92,22 +91,25 @@ class Intake:
         if self._size_bytes > self._limits.upload_bytes:
             raise BodyTooLargeError(self._limits.upload_bytes)
         *lines, self._tail = (self._tail + data).split(b"\n")
-        for line in lines:
-            self._see(line)
-        self._check_length(self._line_number + 1, self._tail)
+        self._see(lines)
+        self._check_lengths([self._tail])
         self._hash.update(data)
         with storing("the upload"):
             self._file.write(data)
 
-    def _see(self, line: bytes) -> None:
-        self._line_number += 1
-        self._check_length(self._line_number, line)
-        self._lines += not is_blank(line)
-        self._has_object = self._has_object or is_object(line)
+    def _see(self, lines: Sequence[bytes]) -> None:
+        self._check_lengths(lines)
+        self._line_number += len(lines)
+        there = [line for line in lines if not is_blank(line)]
+        self._lines += len(there)
+        self._has_object = self._has_object or any(map(is_object, there))
 
-    def _check_length(self, number: int, line: bytes) -> None:
-        if len(line) > self._limits.line_bytes:
-            raise LineTooLongError(number, self._limits.line_bytes)
+    def _check_lengths(self, lines: Sequence[bytes]) -> None:
+        """Of the lines that come next."""
+        if max(map(len, lines), default=0) <= self._limits.line_bytes:
+            return
+        number = next(n for n, line in enumerate(lines, 1) if len(line) > self._limits.line_bytes)
+        raise LineTooLongError(self._line_number + number, self._limits.line_bytes)
 
 
 @final

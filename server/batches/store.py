@@ -22,7 +22,7 @@ STATES: tuple[BatchState, ...] = get_args(BatchState)
 ENDED = frozenset(get_args(EndState))
 
 FORMAT = 1
-LOCK_SECONDS = 1.0  # a process that was killed is gone by then
+LOCK_SECONDS = 0.5  # a process that was killed is gone by then
 _TABLE = """
 CREATE TABLE batches (
     id TEXT PRIMARY KEY,
