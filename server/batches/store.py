@@ -104,7 +104,10 @@ class Store:
                 raise
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                raise BatchDirectoryError(f"{path} is in use by another server") from error
+                raise BatchDirectoryError(
+                    f"{path} is in use by another server; give another --batch-dir, "
+                    "or --batches false"
+                ) from error
             raise BatchDirectoryError(f"{path}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise BatchDirectoryError(f"{path}: {error}") from error
