@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 BATCHES_AT_ONCE = 4  # so that a small one does not wait for the end of a big one
 ROUND_SECONDS = 0.1  # while there is work
-IDLE_SECONDS = 60.0  # what has expired is deleted as often
+IDLE_SECONDS = 60.0  # while there is none; what has expired is deleted as often
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Runner:
         self._clock = clock
         self._runs: dict[str, BatchRun] = {}
         self._failures: dict[str, str] = {}  # problems of batches, until the store knows them
+        self._sweep_at_s = clock()
         self._by_state: Mapping[BatchState, int] = store.by_state()
         self._solver_stopped = False
         self._closing = False
@@ -81,17 +82,21 @@ class Runner:
             while not (self._closing or self._solver_stopped):
                 self._news.clear()
                 try:
-                    self.advance()
+                    more = self.advance()
                 except StorageError:
                     log.exception("batches cannot be worked on")
-                self._news.wait(ROUND_SECONDS if self._runs else IDLE_SECONDS)
+                    more = False
+                self._news.wait(ROUND_SECONDS if more else IDLE_SECONDS)
             self._store_answers()
         finally:
             for batch_id in list(self._runs):
                 self._drop(batch_id)
 
-    def advance(self) -> None:
-        """One round. Raises: StorageError if not even the database can be used."""
+    def advance(self) -> bool:
+        """One round; whether there was any batch to work on.
+
+        Raises: StorageError if not even the database can be used.
+        """
         unfinished = {row.id: row for row in self._store.unfinished(BATCHES_AT_ONCE)}
         for batch_id in self._runs.keys() - unfinished.keys():
             self._drop(batch_id)
@@ -103,6 +108,7 @@ class Runner:
         self._record_failures()
         self._delete_expired()
         self._by_state = self._store.by_state()
+        return bool(unfinished)
 
     def _store_answers(self) -> None:
         for batch_id in list(self._runs):
@@ -171,6 +177,9 @@ class Runner:
             del self._failures[batch_id]
 
     def _delete_expired(self) -> None:
+        if self._clock() < self._sweep_at_s:
+            return
+        self._sweep_at_s = self._clock() + IDLE_SECONDS
         for batch_id in self._store.expired(self._now_ms()):
             try:
                 self._store.delete(batch_id)

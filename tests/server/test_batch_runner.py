@@ -1,6 +1,7 @@
 """Batches on their way, round by round."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -284,3 +285,14 @@ def test_the_thread_stores_what_is_answered_before_it_ends(bench: Bench) -> None
     bench.runner.close()
     assert (bench.results("b"), bench.state("b")) == ("1:solved", "running")
     assert bench.solver.waiting["b/2"].cancelled()
+
+
+def test_the_thread_works_until_nothing_is_left_without_being_told(bench: Bench) -> None:
+    names = [f"b{i}" for i in range(2 * BATCHES_AT_ONCE + 1)]
+    for name in names:
+        bench.add(name, "xjunk")
+    bench.runner.start()
+    until_s = time.monotonic() + 10
+    while bench.store.by_state()["done"] < len(names):
+        assert time.monotonic() < until_s
+    bench.runner.close()
