@@ -63,6 +63,48 @@ def data_sudoku(
         console.print(line, highlight=False)
 
 
+def data_arc(
+    out: Annotated[Path, typer.Option(help="Task set directory to make.")],
+    train: Annotated[
+        list[Path] | None,
+        typer.Option(help="Tasks whose every pair is trained on: {name: {train, test}}; .json.gz."),
+    ] = None,
+    evaluate: Annotated[
+        list[Path] | None,
+        typer.Option(help="Tasks whose demonstrations are trained on, never their test outputs."),
+    ] = None,
+    without: Annotated[
+        Path | None, typer.Option(help="Names of tasks to keep out altogether, one a line.")
+    ] = None,
+    canvas: Annotated[int, typer.Option(help="Side of the canvas: 10, 20 or 30.")] = 30,
+    largest: Annotated[
+        int | None, typer.Option(min=1, help="Only tasks with no longer side than this.")
+    ] = None,
+    drop_leaks: Annotated[
+        bool, typer.Option(help="Drop tasks that show an answer of another, or a kept-out pair.")
+    ] = False,
+) -> None:
+    """Build an ARC task set from published task files."""
+    from rich.progress import Progress
+
+    from training.arc_build import ArcRequest, build_arc, canvas_of_size, read_names
+    from training.dataset import DatasetError
+
+    with said_clearly(DatasetError), Progress(console=errors) as progress:
+        request = ArcRequest(
+            canvas=canvas_of_size(canvas),
+            train=tuple(train or ()),
+            evaluate=tuple(evaluate or ()),
+            without=read_names(without) if without else frozenset(),
+            largest=largest,
+            drop_leaks=drop_leaks,
+        )
+        info = build_arc(request, out, progress)
+    console.print(f"{out}: {info.tasks} tasks, {info.puzzle}")
+    for line in info.provenance:
+        console.print(line, highlight=False)
+
+
 def data_check(
     dataset: Annotated[Path, typer.Argument(help="Data set directory.")],
     against: Annotated[

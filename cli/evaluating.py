@@ -11,6 +11,7 @@ from rich.progress import Progress
 from cli.bench import command_line
 from cli.checkpoints import CheckpointChoice, chosen_checkpoint
 from cli.console import console, errors, said_clearly
+from cli.evaluating_tasks import TaskRequest, evaluate_tasks
 
 if TYPE_CHECKING:
     from export.subject import Subject
@@ -27,7 +28,8 @@ INTERRUPTED = 130  # exit status
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Checkpoint, run directory or bundle.")],
     data: Annotated[
-        Path, typer.Option(help="Data set directory, or CSV with Sudoku-Extreme's columns; or .gz.")
+        Path,
+        typer.Option(help="Data set, CSV with Sudoku-Extreme's columns (.gz), or ARC task set."),
     ],
     which: CheckpointChoice = "best",
     split: Annotated[str, typer.Option(help="Split of a data set directory.")] = "test",
@@ -72,6 +74,12 @@ def evaluate(
     record: Annotated[
         bool, typer.Option(help="Put accuracies into the bundle's manifest.")
     ] = False,
+    views: Annotated[int, typer.Option(min=1, help="Of an ARC question, to vote.")] = 8,
+    task: Annotated[list[str] | None, typer.Option(help="Only these ARC tasks.")] = None,
+    submission: Annotated[
+        Path | None, typer.Option(help="Write ARC's answers in the competition's format.")
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw ARC's answers to this PNG.")] = None,
 ) -> None:
     """Measure a model: accuracy by depth and by attempts, their cost, halting, by difficulty.
 
@@ -86,11 +94,28 @@ def evaluate(
     from training.evaluation import Plan, parse_counts
     from training.evaluation_data import read_evaluation_data
     from training.solves import EvaluationError
+    from training.task_set import TASK_SET_FILE
 
     known = (BundleError, CheckpointError, DatasetError, DeviceError, EvaluationError, PuzzleError)
 
     outputs = _Outputs(json, markdown, unsolved)
     with said_clearly(*known), Progress(console=errors, transient=True) as progress:
+        if (data / TASK_SET_FILE).exists():
+            request = TaskRequest(
+                model=chosen_checkpoint(model, which),
+                data=data,
+                views=views,
+                max_steps=parse_counts("steps", steps)[0],
+                device=device,
+                threads=threads,
+                names=tuple(task or ()),
+                limit=puzzle_limit,
+                json=json,
+                submission=submission,
+                picture=picture,
+            )
+            evaluate_tasks(request, progress)
+            return
         if record:
             Manifest.read(model)  # before the work, not after it
         puzzles = read_evaluation_data(data, split, progress)

@@ -24,6 +24,7 @@ def create_app() -> typer.Typer:
     ponder.command()(exporting.import_reference)
     data_app = typer.Typer(help="Build data sets.", no_args_is_help=True)
     data_app.command("sudoku")(data.data_sudoku)
+    data_app.command("arc")(data.data_arc)
     data_app.command("check")(data.data_check)
     ponder.add_typer(data_app, name="data")
     bench_app = typer.Typer(help="Measure, beside peers.", no_args_is_help=True)

@@ -17,6 +17,7 @@ from export.manifest import (
     ParityReport,
     Precision,
     SourceCheckpoint,
+    TaskTable,
     file_sha256,
 )
 from export.parity import compare, solve_all
@@ -27,10 +28,17 @@ from export.step_graph import OPSET, write_step_graph
 from kernel.lattice import LatticeKernel
 from kernel.weights import LatticeWeights
 from model.body import ShapeError
-from model.checkpoint import CheckpointInfo, load_model, read_info, weights_sha256
+from model.checkpoint import (
+    CheckpointInfo,
+    copy_weights,
+    load_model,
+    read_info,
+    weights_sha256,
+)
 from model.stepper import Stepper, TorchStepper
 from model.trm import TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
+from puzzles.known_tasks import KNOWN_TASKS_FILE
 from puzzles.restarts import Restart
 
 log = logging.getLogger(__name__)
@@ -38,6 +46,7 @@ log = logging.getLogger(__name__)
 PARITY_PUZZLES = 200
 PARITY_SEED = 0
 KERNEL_FILE = "kernel-weights.npz"
+CHECKPOINT_DIRECTORY = "checkpoint"
 DEFAULT_NOISE_SCALE = 0.5  # of a lattice's restarts; what its recipe trains with
 
 
@@ -81,6 +90,7 @@ def export_bundle(
                 _export_graph(trm, spec, aside, precision, parity_puzzles) for spec in trm.specs
             ),
             kernel=_export_kernel(trm, aside, parity_puzzles),
+            tasks=_copy_tasks(checkpoint, info, aside),
             accuracy=accuracy,
         )
         manifest.write(aside)
@@ -122,7 +132,8 @@ def _compare_solves(
     trm: TinyRecursiveModel, stepper: Stepper, puzzles: int, precision: Precision = "float32"
 ) -> ParityReport:
     spec, rng = stepper.spec, np.random.default_rng(PARITY_SEED)
-    cases = draw_cases(spec, puzzles, state_len=stepper.state_len, tasks=trm.config.tasks, rng=rng)
+    tasks = trm.config.tasks * trm.config.task_variants
+    cases = draw_cases(spec, puzzles, state_len=stepper.state_len, tasks=tasks, rng=rng)
     ours, theirs = solve_all(TorchStepper(trm, spec), cases), solve_all(stepper, cases)
     return compare(ours, theirs, spec.name, precision)
 
@@ -165,6 +176,22 @@ def _export_kernel(
         parity[spec.name] = _compare_solves(trm, KernelStepper(kernel, spec), parity_puzzles)
         log.info("compiled kernel agrees", extra={"puzzle": spec.name})
     return KernelEntry(file=path.name, sha256=file_sha256(path), parity=parity)
+
+
+def _copy_tasks(checkpoint: Path, info: CheckpointInfo, directory: Path) -> TaskTable | None:
+    """The known tasks, and what adapting to others begins with; None for models without tasks."""
+    if not (checkpoint / KNOWN_TASKS_FILE).exists():
+        return None
+    path = directory / KNOWN_TASKS_FILE
+    shutil.copyfile(checkpoint / KNOWN_TASKS_FILE, path)
+    copy_weights(checkpoint, directory / CHECKPOINT_DIRECTORY)
+    return TaskTable(
+        file=path.name,
+        sha256=file_sha256(path),
+        tasks=info.config.tasks,
+        variants=info.config.task_variants,
+        checkpoint=CHECKPOINT_DIRECTORY,
+    )
 
 
 def _source(checkpoint: Path, info: CheckpointInfo) -> SourceCheckpoint:

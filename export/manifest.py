@@ -100,6 +100,19 @@ class KernelEntry(_Frozen):
     parity: dict[str, ParityReport]
 
 
+class TaskTable(_Frozen):
+    """The tasks that a bundle has embeddings of (puzzles.known_tasks), `variants` rows each.
+
+    checkpoint: directory with the weights themselves, from which new tasks are adapted to.
+    """
+
+    file: str
+    sha256: str
+    tasks: int = Field(gt=0)
+    variants: int = Field(gt=0)
+    checkpoint: str
+
+
 class SourceCheckpoint(_Frozen):
     """Where the weights came from."""
 
@@ -124,6 +137,7 @@ class Manifest(_Frozen):
     restart: Restart
     graphs: tuple[GraphEntry, ...] = Field(min_length=1)
     kernel: KernelEntry | None = None  # lattices only
+    tasks: TaskTable | None = None
     accuracy: tuple[Accuracy, ...] = ()
 
     @classmethod
@@ -147,6 +161,8 @@ class Manifest(_Frozen):
             _check_hash(bundle / graph.file, graph.sha256)
         if manifest.kernel is not None:
             _check_hash(bundle / manifest.kernel.file, manifest.kernel.sha256)
+        if manifest.tasks is not None:
+            _check_hash(bundle / manifest.tasks.file, manifest.tasks.sha256)
         return manifest
 
     def write(self, bundle: Path) -> None:

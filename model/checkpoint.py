@@ -3,6 +3,7 @@
 model.json         config, puzzle specs, optimizer steps, metrics, versions
 ema.safetensors    averaged weights: what is evaluated, exported and served
 raw.safetensors    the weights that training goes on with
+tasks.json         the tasks that it has embeddings of, if any (puzzles.known_tasks)
 resume.json        everything else of a training run; absent in imported checkpoints
 resume.safetensors … and the arrays in it
 
@@ -13,6 +14,7 @@ nothing in it is ever unpickled as code.
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +29,7 @@ from model.pieces import read_pieces, write_in_pieces
 from model.resume_state import pack, unpack
 from model.trm import TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
+from puzzles.known_tasks import KNOWN_TASKS_FILE, KnownTask, write_known_tasks
 
 FORMAT_VERSION = 1
 MODEL_FILE = "model.json"
@@ -76,6 +79,7 @@ def save_checkpoint(
     ema: dict[str, Tensor],
     raw: dict[str, Tensor],
     resume: dict[str, Any] | None,
+    known_tasks: Sequence[KnownTask] = (),
 ) -> None:
     """Write a new checkpoint directory. Raises: FileExistsError rather than replace one."""
     if directory.exists():
@@ -89,8 +93,19 @@ def save_checkpoint(
         tree, arrays = pack(resume)
         write_in_pieces(aside / RESUME_ARRAYS, save(arrays))
         (aside / RESUME_FILE).write_text(json.dumps(tree) + "\n")
+    if known_tasks:
+        write_known_tasks(aside / KNOWN_TASKS_FILE, known_tasks)
     (aside / MODEL_FILE).write_text(info.model_dump_json(indent=1) + "\n")
     aside.rename(directory)
+
+
+def copy_weights(checkpoint: Path, out: Path) -> None:
+    """The averaged weights and what they are, without the rest of a run, as a new checkpoint."""
+    out.mkdir(parents=True)
+    kept = [checkpoint / MODEL_FILE, *checkpoint.glob("ema.safetensors*")]
+    tasks = checkpoint / KNOWN_TASKS_FILE
+    for file in [*kept, *([tasks] if tasks.exists() else [])]:
+        shutil.copyfile(file, out / file.name)
 
 
 def read_info(directory: Path) -> CheckpointInfo:

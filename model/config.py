@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Cell = Literal["mlp", "attention", "lattice"]
+Cell = Literal["mlp", "attention", "lattice", "palette"]
 Position = Literal["rope", "learned", "none"]
 
 
@@ -12,7 +12,10 @@ class ModelConfig(BaseModel):
     """Sizes of a Tiny Recursive Model: `latent_recursions` is n, `deep_recursions` T.
 
     `expansion`: inner width of a SwiGLU over the hidden size; the reference takes two thirds of it
-    and rounds up to 256, the lattice takes it as it is.
+    and rounds up to 256, the lattice and the palette take it as it is.
+    tasks: how many tasks are known, each in `task_variants` augmentations that the input `task`
+    counts through; `task_rows`: whether each of these has an embedding of its own, or a task has
+    one and each augmentation another, which are added.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,16 +30,25 @@ class ModelConfig(BaseModel):
     position: Position = "none"
     prefix_len: int = Field(default=0, ge=0)
     tasks: int = Field(default=0, ge=0)
+    task_variants: int = Field(default=1, gt=0)
+    task_rows: Literal["variant", "task"] = "variant"
     halt_from: Literal["mean", "first"] = "mean"  # what q reads: all of y, or its first position
 
     @model_validator(mode="after")
     def _consistent(self) -> "ModelConfig":
         if self.cell == "attention" and self.hidden_size % self.heads:
             raise ValueError(f"hidden_size {self.hidden_size} is no multiple of heads {self.heads}")
+        if self.cell == "palette" and (self.prefix_len or self.position != "none"):
+            raise ValueError("a palette has no prefix and no positions: it sees along lines")
         if self.cell != "attention" and self.position == "rope":
             raise ValueError(f"position 'rope' belongs to attention, not to cell {self.cell!r}")
         if self.cell == "lattice" and (self.prefix_len or self.position != "none" or self.tasks):
             raise ValueError("a lattice has no prefix, positions or tasks: it is equivariant")
-        if self.tasks and not self.prefix_len:
+        if self.tasks and self.cell != "palette" and not self.prefix_len:
             raise ValueError("task embeddings stand in the prefix: prefix_len must be at least 1")
         return self
+
+    @property
+    def table_rows(self) -> int:
+        """Rows of the task table."""
+        return self.tasks * (self.task_variants if self.task_rows == "variant" else 1)

@@ -85,8 +85,8 @@ class LatticeBody(Body):
     """State (B, L = S · symbols, D) for every size among `specs`, with the same weights."""
 
     def __init__(self, config: ModelConfig, specs: tuple[PuzzleSpec, ...]) -> None:
-        super().__init__()
         size = config.hidden_size
+        super().__init__(config, size)
         self.geometries = {spec.seq_len: Geometry.of(spec) for spec in specs}
         self.roles = nn.Parameter(truncated_normal(ROLES, size, std=1.0))
         self.blocks = nn.ModuleList(
@@ -104,7 +104,7 @@ class LatticeBody(Body):
     def state_len(self, seq_len: int) -> int:
         return seq_len * self._geometry(seq_len).axes[-1]
 
-    def embed(self, tokens: Tensor, task: Tensor | None) -> Tensor:  # noqa: ARG002 (no tasks)
+    def embed(self, tokens: Tensor, task_rows: Tensor | None) -> Tensor:  # noqa: ARG002 (no tasks)
         geometry = self._geometry(tokens.shape[1])
         symbols = geometry.axes[-1]
         own = torch.arange(symbols, device=tokens.device) + geometry.first_symbol

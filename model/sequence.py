@@ -50,14 +50,13 @@ class SequenceBody(Body):
     """Token embeddings behind a task prefix, L = P + S, refined by mixer or attention blocks."""
 
     def __init__(self, config: ModelConfig, spec: PuzzleSpec) -> None:
-        super().__init__()
+        super().__init__(config, config.hidden_size)
         size, self.seq_len = config.hidden_size, spec.seq_len
         self.size, self.prefix_len, self.halt_from = size, config.prefix_len, config.halt_from
         length = config.prefix_len + spec.seq_len
         self.tokens = nn.Parameter(
             truncated_normal(spec.vocab_size, size, std=1.0 / math.sqrt(size))
         )
-        self.tasks = nn.Parameter(torch.zeros(config.tasks, size)) if config.tasks else None
         self.positions = (
             nn.Parameter(truncated_normal(length, size, std=1.0 / math.sqrt(size)))
             if config.position == "learned"
@@ -81,22 +80,19 @@ class SequenceBody(Body):
             )
         return self.prefix_len + seq_len
 
-    def embed(self, tokens: Tensor, task: Tensor | None) -> Tensor:
+    def embed(self, tokens: Tensor, task_rows: Tensor | None) -> Tensor:
         x = self.tokens[tokens]
         if self.prefix_len:
-            x = torch.cat((self._prefix(tokens, task), x), dim=1)
+            x = torch.cat((self._prefix(tokens, task_rows), x), dim=1)
         if self.positions is not None:
             x = math.sqrt(0.5) * (x + self.positions)
         return math.sqrt(self.size) * x
 
-    def _prefix(self, tokens: Tensor, task: Tensor | None) -> Tensor:
+    def _prefix(self, tokens: Tensor, task_rows: Tensor | None) -> Tensor:
         """(B, P, D): the task embedding stands in the first position, zeros fill the rest."""
-        if self.tasks is None:
+        if task_rows is None:
             return self.tokens.new_zeros(tokens.shape[0], self.prefix_len, self.size)
-        if task is None:
-            raise ShapeError("this model has task embeddings: pass task (B,)")
-        first = self.tasks[task].unsqueeze(1)
-        return nn.functional.pad(first, (0, 0, 0, self.prefix_len - 1))
+        return nn.functional.pad(task_rows.unsqueeze(1), (0, 0, 0, self.prefix_len - 1))
 
     def refine(self, h: Tensor, seq_len: int) -> Tensor:  # noqa: ARG002 (one length only)
         for block in self.blocks:

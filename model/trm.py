@@ -14,6 +14,7 @@ from model.body import Body, ShapeError
 from model.config import ModelConfig
 from model.lattice import LatticeBody
 from model.layers import Linear, truncated_normal
+from model.palette import PaletteBody
 from model.sequence import SequenceBody
 from puzzles.kind import PuzzleSpec
 
@@ -41,6 +42,8 @@ def build_body(config: ModelConfig, specs: tuple[PuzzleSpec, ...]) -> Body:
     """The network of `config.cell`. Raises: ShapeError if the puzzles do not suit the cell."""
     if config.cell == "lattice":
         return LatticeBody(config, specs)
+    if config.cell == "palette":
+        return PaletteBody(config, specs)
     if len(specs) != 1:
         raise ShapeError(f"cell {config.cell!r} has the length of one puzzle, got {len(specs)}")
     return SequenceBody(config, specs[0])
@@ -86,12 +89,16 @@ class TinyRecursiveModel(nn.Module):
         tokens: (B, S) int; carry.y, carry.z: (B, L, D); task: (B,) int64 where tasks exist.
         Raises: ShapeError if the carry does not fit the tokens.
         """
+        return self.with_task_rows(tokens, carry, self.body.look_up(task))
+
+    def with_task_rows(self, tokens: Tensor, carry: Carry, task_rows: Tensor | None) -> StepOutput:
+        """As `forward`, with the task embeddings themselves: (B, E), or None without tasks."""
         seq_len = tokens.shape[1]
         expected = (tokens.shape[0], self.state_len(seq_len), self.config.hidden_size)
         if carry.y.shape != expected or carry.z.shape != expected:
             got = f"y {tuple(carry.y.shape)}, z {tuple(carry.z.shape)}"
             raise ShapeError(f"carry is {got}, expected {expected}")
-        x = self.body.embed(tokens, task).to(carry.y.dtype)
+        x = self.body.embed(tokens, task_rows).to(carry.y.dtype)
         y, z = carry.y, carry.z
         with torch.no_grad():
             for _ in range(self.config.deep_recursions - 1):

@@ -74,10 +74,14 @@ class Example:
 
 @dataclass(frozen=True)
 class View:
-    """The same question seen differently, and the way back for its answer."""
+    """The same question seen differently, and the way back for its answer.
+
+    variant: which augmentation of its task this is, where tasks have a row for each.
+    """
 
     question: Grid
     undo: Undo
+    variant: int = 0
 
 
 class PuzzleKind(ABC):
@@ -104,6 +108,10 @@ class PuzzleKind(ABC):
         return np.array([[bool(one & other) for other in units] for one in units], np.float32)
 
     @abstractmethod
+    def fits(self, raw: RawGrid) -> bool:
+        """Whether this size is one for `raw`: by characters of a line, else by rows."""
+
+    @abstractmethod
     def parse(self, raw: RawGrid) -> Grid:
         """Read an outside form into a (H, W) uint8 grid.
 
@@ -113,6 +121,11 @@ class PuzzleKind(ABC):
     @abstractmethod
     def format(self, grid: Grid) -> str:
         """The one-line text form of a grid; `parse` reads it back."""
+
+    def rows(self, grid: Grid) -> list[list[int]]:
+        """The rows of integers that people write; `parse` reads them back."""
+        rows: list[list[int]] = grid.tolist()
+        return rows
 
     @abstractmethod
     def check(self, question: Grid) -> None:

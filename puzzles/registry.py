@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
+from puzzles.arc import ARCS
 from puzzles.errors import UnknownKindError, UnsupportedShapeError
 from puzzles.kind import PuzzleKind, RawGrid
 from puzzles.sudoku import SUDOKUS
 
 KINDS: Mapping[str, Sequence[PuzzleKind]] = {
     "sudoku": SUDOKUS,
+    "arc": ARCS,
 }
 
 
@@ -29,16 +31,13 @@ def by_name(name: str) -> PuzzleKind:
 
 
 def select(kind: str, raw: RawGrid) -> PuzzleKind:
-    """The variant of `kind` that has the size of `raw`: by characters of a line, else by rows.
+    """The first variant of `kind` that `raw` fits.
 
     Raises: UnknownKindError, UnsupportedShapeError.
     """
     sizes = variants(kind)
     for variant in sizes:
-        spec = variant.spec
-        if (isinstance(raw, str) and len(raw.strip()) == spec.seq_len) or (
-            not isinstance(raw, str) and len(raw) == spec.height
-        ):
+        if variant.fits(raw):
             return variant
     got = f"{len(raw.strip())} characters" if isinstance(raw, str) else f"{len(raw)} rows"
     known = ", ".join(f"{v.spec.height}×{v.spec.width}" for v in sizes)

@@ -67,6 +67,9 @@ class Sudoku(PuzzleKind):
         """All units, (3 · N, N) flat cell indices."""
         return np.array([unit for family in self.spec.units for unit in family.units])
 
+    def fits(self, raw: RawGrid) -> bool:
+        return len(raw.strip()) == self.size**2 if isinstance(raw, str) else len(raw) == self.size
+
     def parse(self, raw: RawGrid) -> Grid:
         """Read a line of N² characters or N rows of N integers. Raises: InvalidGridError."""
         return self._parse_line(raw) if isinstance(raw, str) else self._parse_rows(raw)

@@ -6,16 +6,18 @@ import torch
 from torch import Tensor
 
 from model.trm import TinyRecursiveModel
+from puzzles.arc import Arc
 from puzzles.registry import by_name
 from training.augment import SudokuAugment
-from training.dataset import PuzzleSet
 from training.guesses import Guessing
 from training.losses import StepLoss
-from training.monitor import Monitor
-from training.pool import Pool
+from training.monitor import Monitor, answered_questions, evenly_spaced
+from training.pool import Pool, Questions
 from training.recipe import Lane, Recipe
 from training.rolling_batch import Halted, RollingBatch
 from training.step import training_step
+from training.task_pool import LearntTasks, TaskPool
+from training.task_set import NamedTask
 
 SUMS = 8  # optimizer steps, two losses, five counts of halted rows
 
@@ -32,16 +34,28 @@ class TrainingLane:
         *,
         seed: int,
         device: torch.device,
+        tasks: tuple[NamedTask, ...] = (),
+        first_task: int = 0,
     ) -> None:
-        """Raises: UnsupportedError if the recipe asks for compiled steps that cannot be had."""
+        """tasks: what the lane teaches, where its puzzle has tasks, from row `first_task` on.
+
+        Raises: UnsupportedError if the recipe asks for compiled steps that cannot be had;
+        DatasetError.
+        """
         kind = by_name(lane.puzzle)
         self.step = training_step(trm, kind.spec, recipe, lane, device)
         self.name = lane.puzzle
         self.share = lane.share
         self.generator = torch.Generator(device).manual_seed(seed)
+        questions: Questions
+        if isinstance(kind, Arc):
+            learnt = LearntTasks(kind, tasks, first_task, trm.config.task_variants)
+            questions = TaskPool(learnt, shift=recipe.tasks.shift, device=device)
+        else:
+            questions = Pool(kind, lane, seed=seed, device=device)
         self.batch = RollingBatch(
             trm,
-            Pool(kind, lane, seed=seed, device=device),
+            questions,
             batch_size=lane.batch_size,
             seq_len=kind.spec.seq_len,
             halting=recipe.halting,
@@ -52,8 +66,12 @@ class TrainingLane:
         )
         self.monitor = None
         if lane.validation is not None:
-            puzzles = PuzzleSet.open(lane.validation, "validation", puzzle=lane.puzzle)
-            self.monitor = Monitor(kind, puzzles, count=recipe.validation_puzzles, device=device)
+            held_out = (
+                answered_questions(learnt, lane.validation)
+                if isinstance(kind, Arc)
+                else evenly_spaced(kind, lane.validation, recipe.validation_puzzles)
+            )
+            self.monitor = Monitor(held_out, device)
         self._sums = torch.zeros(SUMS, dtype=torch.float64, device=device)
 
     def count(self, loss: StepLoss, halted: Halted) -> None:

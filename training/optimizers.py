@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from model.trm import TinyRecursiveModel
-from training.recipe import Optimizer, Schedule
+from training.recipe import Optimizer, Schedule, TaskTraining
+from training.task_rows import TaskRows
 
 
 @final
@@ -70,9 +71,14 @@ def learning_rate_share(optimizer_step: int, *, schedule: Schedule, total: int) 
 class OptimizerGroup:
     """The optimizers of a run as one: step, state and learning rate together."""
 
-    def __init__(self, trm: TinyRecursiveModel, config: Optimizer) -> None:
+    def __init__(
+        self, trm: TinyRecursiveModel, config: Optimizer, tasks: TaskTraining | None = None
+    ) -> None:
+        """tasks: how task embeddings are trained, if the model has any."""
+        self._body, table = trm.body, trm.body.tasks
+        self._task_rows = None if table is None else TaskRows(table, tasks or TaskTraining())
         self._clip = config.clip
-        self._parameters = list(trm.parameters())
+        self._parameters = _network(trm)
         self._members = _build(trm, config)
         self._base = [[group["lr"] for group in m.param_groups] for m in self._members]
 
@@ -86,18 +92,32 @@ class OptimizerGroup:
             member.step()
             member.zero_grad(set_to_none=True)
 
+    def step_tasks(self, task: Tensor, gradient: Tensor, share: float) -> None:
+        """Update the embeddings of a batch's tasks. task: (B,) int64; gradient: (B, E)."""
+        assert self._task_rows is not None
+        self._task_rows.step(self._body.table_row(task), gradient, share)
+
     def state_dict(self) -> list[dict[str, Any]]:
-        """The states of all members."""
-        return [member.state_dict() for member in self._members]
+        """The states of all members, that of the task table last."""
+        states = [member.state_dict() for member in self._members]
+        return states if self._task_rows is None else [*states, self._task_rows.state_dict()]
 
     def load_state_dict(self, states: list[dict[str, Any]]) -> None:
         """Inverse of `state_dict`."""
-        for member, state in zip(self._members, states, strict=True):
+        own = list(states)
+        if self._task_rows is not None:
+            self._task_rows.load_state_dict(own.pop())
+        for member, state in zip(self._members, own, strict=True):
             member.load_state_dict(state)
 
 
+def _network(trm: TinyRecursiveModel) -> list[nn.Parameter]:
+    """Every parameter but the task table, whose rows `training.task_rows` moves."""
+    return [parameter for parameter in trm.parameters() if parameter is not trm.body.tasks]
+
+
 def _build(trm: TinyRecursiveModel, config: Optimizer) -> list[torch.optim.Optimizer]:
-    parameters = list(trm.parameters())
+    parameters = _network(trm)
     decay, betas = config.weight_decay, config.betas
     if config.name == "adamw":
         return [

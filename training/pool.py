@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import final
+from typing import Protocol, final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,27 @@ CHUNKS = 16  # of a source's generated puzzles; one is replaced at each refresh
 
 @dataclass(frozen=True)
 class Drawn:
-    """tokens, labels: (B, S) int64 on the device."""
+    """tokens, labels: (B, S) int64 on the device; task: (B,) int64 where puzzles have tasks."""
 
     tokens: Tensor
     labels: Tensor
+    task: Tensor | None = None
+
+
+class Questions(Protocol):
+    """Where a rolling batch gets its questions from."""
+
+    def draw(self, count: int, generator: torch.Generator) -> Drawn:
+        """`count` of them, with replacement."""
+        ...
+
+    def refresh(self, optimizer_step: int) -> None:
+        """Be what is drawn from when `optimizer_step` begins."""
+        ...
+
+    def close(self) -> None:
+        """Stop what runs for it."""
+        ...
 
 
 @final

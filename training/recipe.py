@@ -95,6 +95,21 @@ class Optimizer(_Frozen):
     clip: float = Field(default=1.0, ge=0)  # of the gradient's norm; 0: not at all
 
 
+class TaskTraining(_Frozen):
+    """How task embeddings are trained: only rows that a batch touches move.
+
+    shift: share of rows whose grids lie elsewhere on the canvas than at its corner; averaged:
+    whether the embeddings have a moving average too.
+    """
+
+    optimizer: Literal["sign_sgd", "adam"] = "adam"
+    lr: float = Field(default=0.01, gt=0)
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = Field(default=0.1, ge=0)
+    shift: float = Field(default=0.5, ge=0, le=1)
+    averaged: bool = True
+
+
 class Schedule(_Frozen):
     """Learning rate over optimizer steps: linear warm-up, then constant, cosine or decay.
 
@@ -159,6 +174,7 @@ class Recipe(_Frozen):
     lanes: tuple[Lane, ...] = Field(min_length=1)
     loss: Loss = Loss()
     optimizer: Optimizer = Optimizer()
+    tasks: TaskTraining = TaskTraining()
     schedule: Schedule = Schedule()
     halting: Halting = Halting()
     guesses: Guesses = Guesses()

@@ -14,7 +14,7 @@ from torch import Tensor
 from model.trm import Carry, TinyRecursiveModel
 from training.augment import Augment
 from training.guesses import Guessing
-from training.pool import Drawn, Pool
+from training.pool import Drawn, Questions
 from training.recipe import Halting
 from training.step import Stepped
 
@@ -45,7 +45,7 @@ class RollingBatch:
     def __init__(
         self,
         trm: TinyRecursiveModel,
-        pool: Pool,
+        pool: Questions,
         *,
         batch_size: int,
         seq_len: int,
@@ -67,6 +67,7 @@ class RollingBatch:
         self._state_len = trm.state_len(seq_len)
         self.tokens = torch.zeros(batch_size, seq_len, dtype=torch.int64, device=device)
         self.labels = torch.zeros_like(self.tokens)
+        self.task: Tensor | None = None
         self.carry = trm.start(torch.zeros(batch_size, self._state_len, device=device), dtype=dtype)
         self.steps = torch.zeros(batch_size, dtype=torch.int64, device=device)
         self.at_least = torch.zeros_like(self.steps)
@@ -82,6 +83,9 @@ class RollingBatch:
         new = self.halted.unsqueeze(-1)
         self.tokens = torch.where(new, drawn.tokens, self.tokens)
         self.labels = torch.where(new, drawn.labels, self.labels)
+        if drawn.task is not None:
+            old = drawn.task if self.task is None else self.task
+            self.task = torch.where(self.halted, drawn.task, old)
         new = new.unsqueeze(-1)
         self.carry = Carry(
             torch.where(new, start.y, self.carry.y), torch.where(new, start.z, self.carry.z)
@@ -167,6 +171,7 @@ class RollingBatch:
         return {
             "tokens": self.tokens,
             "labels": self.labels,
+            "task": self.task,
             "y": self.carry.y,
             "z": self.carry.z,
             "steps": self.steps,
@@ -185,4 +190,6 @@ class RollingBatch:
         self.steps, self.at_least = state["steps"].to(device), state["at_least"].to(device)
         self.halted, self._stuck = state["halted"].to(device), state["stuck"].to(device)
         self.guessed = state["guessed"].to(device)
+        task = state.get("task")  # absent in states from before there were tasks
+        self.task = None if task is None else task.to(device)
         self._logits = None if state["logits"] is None else state["logits"].to(device)

@@ -22,13 +22,15 @@ from training.row_loss import compiled_row_loss, supports
 class Stepped:
     """carry: the next step's; logits: (B, S, N) float32, of each cell's symbols.
 
-    q_halt: (B,) float32 logit. Nothing of it has a gradient.
+    q_halt: (B,) float32 logit; task_gradient: (B, E), of the rows of the task table, or None.
+    Nothing of it has a gradient.
     """
 
     carry: Carry
     logits: Tensor
     q_halt: Tensor
     loss: StepLoss
+    task_gradient: Tensor | None = None
 
 
 class TrainingStep(ABC):
@@ -45,42 +47,63 @@ class TrainingStep(ABC):
         """Of the carry."""
 
     @abstractmethod
-    def __call__(self, tokens: Tensor, labels: Tensor, carry: Carry) -> Stepped:
-        """tokens, labels: (B, S) int64."""
+    def __call__(
+        self, tokens: Tensor, labels: Tensor, carry: Carry, task: Tensor | None = None
+    ) -> Stepped:
+        """tokens, labels: (B, S) int64; task: (B,) int64 where puzzles have tasks."""
 
 
 @final
 class TorchStep(TrainingStep):
     """On any device, compiled by PyTorch if the recipe says so."""
 
-    def __init__(self, trm: TinyRecursiveModel, spec: PuzzleSpec, recipe: Recipe) -> None:
+    def __init__(
+        self, trm: TinyRecursiveModel, spec: PuzzleSpec, recipe: Recipe, device: torch.device
+    ) -> None:
         self._trm = trm
         self._first_symbol = spec.vocab_size - spec.symbols
         self._loss = recipe.loss
-        self._dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+        # A CPU multiplies in bfloat16, and does everything else faster in float32.
+        self._mixed = recipe.precision == "bfloat16" and device.type == "cpu"
+        only_half = recipe.precision == "bfloat16" and not self._mixed
+        self._dtype = torch.bfloat16 if only_half else torch.float32
         self._forward = (
             torch.compile(self._loss_of, dynamic=False) if recipe.compile else self._loss_of
         )
 
     @property
     def runtime(self) -> str:
-        return f"PyTorch {self._dtype}".replace("torch.", "")
+        name = str(self._dtype).removeprefix("torch.")
+        return f"PyTorch {name}" + (", products in bfloat16" if self._mixed else "")
 
     @property
     def dtype(self) -> torch.dtype:
         return self._dtype
 
     def _loss_of(
-        self, tokens: Tensor, labels: Tensor, y: Tensor, z: Tensor
+        self, tokens: Tensor, labels: Tensor, y: Tensor, z: Tensor, task_rows: Tensor | None
     ) -> tuple[StepOutput, StepLoss]:
-        output = self._trm(tokens, Carry(y, z))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._mixed):
+            output = self._trm.with_task_rows(tokens, Carry(y, z), task_rows)
         return output, step_loss(output, labels, self._loss)
 
-    def __call__(self, tokens: Tensor, labels: Tensor, carry: Carry) -> Stepped:
-        output, loss = self._forward(tokens, labels, carry.y, carry.z)
+    def __call__(
+        self, tokens: Tensor, labels: Tensor, carry: Carry, task: Tensor | None = None
+    ) -> Stepped:
+        own = self._own_rows(task)
+        task_rows = self._trm.body.look_up(task, own)
+        output, loss = self._forward(tokens, labels, carry.y, carry.z, task_rows)
         loss.total.backward()
         logits = output.logits.detach()[..., self._first_symbol :]
-        return Stepped(output.carry, logits, output.q_halt.detach(), loss)
+        gradient = None if own is None else own.grad
+        return Stepped(output.carry, logits, output.q_halt.detach(), loss, gradient)
+
+    def _own_rows(self, task: Tensor | None) -> Tensor | None:
+        """(B, E) of the task table, apart from it, so that the table gets no gradient."""
+        body = self._trm.body
+        if task is None or body.tasks is None:
+            return None
+        return body.tasks.detach()[body.table_row(task)].requires_grad_()
 
 
 @final
@@ -125,7 +148,13 @@ class KernelStep(TrainingStep):
             deep_recursions=config.deep_recursions,
         )
 
-    def __call__(self, tokens: Tensor, labels: Tensor, carry: Carry) -> Stepped:
+    def __call__(
+        self,
+        tokens: Tensor,
+        labels: Tensor,
+        carry: Carry,
+        task: Tensor | None = None,  # noqa: ARG002 (a lattice has no tasks)
+    ) -> Stepped:
         stepped = self._kernel.step(
             self._weights(),
             tokens.numpy().astype(np.int32),
@@ -152,7 +181,7 @@ def training_step(
     Raises: UnsupportedError if that is the kernel, and cannot be had.
     """
     if recipe.runtime == "torch":
-        return TorchStep(trm, spec, recipe)
+        return TorchStep(trm, spec, recipe, device)
     try:
         _check_kernel(recipe.model.cell, recipe.loss, device)
         threads = torch.get_num_threads()
@@ -160,7 +189,7 @@ def training_step(
     except UnsupportedError:
         if recipe.runtime == "kernel":
             raise
-        return TorchStep(trm, spec, recipe)
+        return TorchStep(trm, spec, recipe, device)
 
 
 def _check_kernel(cell: str, loss: Loss, device: torch.device) -> None:

@@ -11,7 +11,6 @@ from typing import final
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from model.checkpoint import (
     RESUME_FILE,
@@ -24,7 +23,7 @@ from model.checkpoint import (
     weights_file,
 )
 from model.trm import TinyRecursiveModel
-from puzzles.registry import by_name
+from training.assembly import assemble, averaged_model
 from training.lane import TrainingLane
 from training.optimizers import OptimizerGroup, learning_rate_share
 from training.recipe import Recipe
@@ -71,25 +70,17 @@ class Trainer:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """clock: seconds, which only go forward."""
-        torch.manual_seed(recipe.seed)
         self.recipe = recipe
         self.run_directory = run
         self.device = device
         self._clock = clock
         self._saved_at = clock()
         self.dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
-        specs = tuple(by_name(lane.puzzle).spec for lane in recipe.lanes)
-        self.trm = TinyRecursiveModel(recipe.model, specs).to(device)
-        self.ema = AveragedModel(
-            self.trm, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_rate)
-        ).eval()
-        self._optimizers = OptimizerGroup(self.trm, recipe.optimizer)
-        self.lanes = [
-            TrainingLane(self.trm, recipe, lane, seed=recipe.seed + 1000 * i, device=device)
-            for i, lane in enumerate(recipe.lanes)
-        ]
-        self._shares = np.array([lane.share for lane in recipe.lanes])
-        self._shares /= self._shares.sum()
+        assembly = assemble(recipe, device)
+        self.trm, self.lanes = assembly.trm, assembly.lanes
+        self._shares, self._known_tasks = assembly.shares, assembly.known_tasks
+        self.ema = averaged_model(self.trm, recipe)
+        self._optimizers = OptimizerGroup(self.trm, recipe.optimizer, recipe.tasks)
         self.optimizer_step = 0
         self._metrics: dict[str, float] = {}  # of these weights; empty if not validated
         # On the device, so that no step waits for it.
@@ -157,17 +148,16 @@ class Trainer:
         batch = lane.batch
         batch.pool.refresh(self.optimizer_step)
         batch.refill()
-        stepped = lane.step(batch.tokens, batch.labels, batch.carry)
+        stepped = lane.step(batch.tokens, batch.labels, batch.carry, batch.task)
         loss = stepped.loss
         bad_step = torch.where(loss.total.detach().isfinite(), NEVER, self.optimizer_step + 1)
         self._first_bad_step = torch.minimum(self._first_bad_step, bad_step)
-        self._optimizers.step(
-            learning_rate_share(
-                self.optimizer_step,
-                schedule=self.recipe.schedule,
-                total=self.recipe.optimizer_steps,
-            )
+        share = learning_rate_share(
+            self.optimizer_step, schedule=self.recipe.schedule, total=self.recipe.optimizer_steps
         )
+        self._optimizers.step(share)
+        if batch.task is not None and stepped.task_gradient is not None:
+            self._optimizers.step_tasks(batch.task, stepped.task_gradient, share)
         self.ema.update_parameters(self.trm)
         lane.count(loss, batch.settle(stepped))
         self.optimizer_step += 1
@@ -244,6 +234,7 @@ class Trainer:
                 self._info(),
                 ema=self.averaged.state_dict(),
                 raw=self.trm.state_dict(),
+                known_tasks=self._known_tasks,
                 resume={
                     "optimizers": self._optimizers.state_dict(),
                     "averaged": self.ema.n_averaged,
@@ -258,7 +249,7 @@ class Trainer:
     def _info(self) -> CheckpointInfo:
         return CheckpointInfo(
             name=self.recipe.name,
-            config=self.recipe.model,
+            config=self.trm.config,
             specs=self.trm.specs,
             optimizer_steps=self.optimizer_step,
             trained_supervision_steps=self.recipe.halting.max_supervision_steps,

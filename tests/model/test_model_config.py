@@ -17,7 +17,7 @@ from tests.model.small import ATTENTION, LATTICE, MIXER, small_trm, sudoku
         ({"cell": "lattice", "hidden_size": 8, "prefix_len": 1}, "equivariant"),
         ({"cell": "mlp", "hidden_size": 8, "tasks": 2}, "prefix_len must be at least 1"),
         ({"cell": "mlp", "hidden_size": 0}, "greater than 0"),
-        ({"cell": "transformer", "hidden_size": 8}, "'mlp', 'attention' or 'lattice'"),
+        ({"cell": "transformer", "hidden_size": 8}, "'mlp', 'attention', 'lattice' or 'palette'"),
         ({"cell": "mlp", "hidden_size": 8, "position": "roep"}, "'rope', 'learned' or 'none'"),
         ({"cell": "mlp", "hidden_size": 8, "layers": 2}, "Extra inputs"),
     ],

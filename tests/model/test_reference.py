@@ -57,7 +57,7 @@ def test_a_changed_weight_is_seen_by_the_comparison() -> None:
 
 def test_sizes_of_a_known_puzzle_name_it_and_others_stay_unnamed() -> None:
     specs = [read_reference(DATA / f"{name}.npz", {}, None).spec for name in NAMES]
-    assert [spec.name for spec in specs] == ["sudoku-9x9", "sudoku-9x9", "reference-100"]
+    assert [spec.name for spec in specs] == ["sudoku-9x9", "sudoku-9x9", "arc-10x10"]
     assert [spec.uses_task for spec in specs] == [False, False, True]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from puzzles.arc import OUTSIDE
 from puzzles.kind import Example, Grid, PuzzleKind
 from puzzles.registry import KINDS
 
@@ -28,8 +29,22 @@ def sudoku_example(sudoku: PuzzleKind) -> Example:
     return Example(np.where(given, answer, 0).astype(np.uint8), answer)
 
 
+def arc_example(arc: PuzzleKind) -> Example:
+    """A grid that needs this canvas and looks different from every side, and a part of it."""
+    size = arc.spec.height
+    rng = np.random.default_rng(size)
+    question = np.full((size, size), OUTSIDE, np.uint8)
+    question[: size - 1, : size - 3] = rng.integers(0, 10, (size - 1, size - 3))
+    answer = np.full_like(question, OUTSIDE)
+    answer[:4, :5] = question[:4, :5]
+    return Example(question, answer)
+
+
 # A new kind adds how its example is made.
-EXAMPLES: Mapping[str, Callable[[PuzzleKind], Example]] = {"sudoku": sudoku_example}
+EXAMPLES: Mapping[str, Callable[[PuzzleKind], Example]] = {
+    "sudoku": sudoku_example,
+    "arc": arc_example,
+}
 
 
 def example_of(puzzle: PuzzleKind) -> Example:

@@ -29,6 +29,9 @@ class Copy(PuzzleKind):
     def spec(self) -> PuzzleSpec:
         return PuzzleSpec(kind="copy", name="copy-1x2", height=1, width=2, seq_len=2, vocab_size=3)
 
+    def fits(self, raw: RawGrid) -> bool:
+        return len(raw) == (2 if isinstance(raw, str) else 1)
+
     def parse(self, raw: RawGrid) -> Grid:
         return np.array([[int(cell) for cell in (raw if isinstance(raw, str) else raw[0])]], "u1")
 

@@ -7,8 +7,7 @@ from model.trm import Carry, TinyRecursiveModel
 from puzzles.registry import by_name
 from tests.model.small import LATTICE, small_trm
 from tests.training.small_runs import puzzles
-from training.dataset import DatasetInfo, PuzzleSet
-from training.monitor import Monitor
+from training.monitor import HeldOut, Monitor
 
 FOUR = by_name("sudoku-4x4")
 
@@ -34,8 +33,8 @@ def test_an_answer_that_does_not_stay_right_is_solved_but_not_exact() -> None:
     assert (first != last).any(1).all()
     # The right answers are what the network says first (2 puzzles), last (1), and never (1).
     answers = np.concatenate([first[:2], last[2:3], (last[3:] % 4) + 1]).astype(np.uint8)
-    info = DatasetInfo(puzzle="sudoku-4x4", seed=0, sources=("made",), provenance=(), splits={})
-    held_out = PuzzleSet(info, made.questions, answers, made.ratings, np.zeros(4, np.uint8))
-    monitor = Monitor(FOUR, held_out, count=4, device=torch.device("cpu"))
+    questions, labels = map(FOUR.encode_flat, (made.questions, answers))
+    held_out = HeldOut(torch.from_numpy(questions).long(), torch.from_numpy(labels).long())
+    monitor = Monitor(held_out, torch.device("cpu"))
     found = monitor.measure(trm, 3, torch.float32)
     assert (found.exact, found.solved) == (0.25, 0.75)

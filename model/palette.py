@@ -1,0 +1,151 @@
+"""The palette cell: one state vector per (cell, symbol) pair of an ARC canvas.
+
+Weights are shared by all ten colours, so a task with its colours exchanged is the same task for the
+network: what tells colours apart is the task's embedding, which has a part for each. A pair hears
+the other symbols of its cell, its symbol in its row, its column and on the whole canvas, what lies
+beside it, and what it would meet along four rays. Nothing in it knows how large the canvas is.
+"""
+
+import math
+from itertools import product
+from typing import final
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (the field's name for it)
+from torch import Tensor, nn
+
+from model.body import Body, ShapeError
+from model.config import ModelConfig
+from model.layers import Linear, rms_norm, truncated_normal
+from puzzles.arc import COLOURS, END_TOKEN, PAD_TOKEN
+from puzzles.kind import PuzzleSpec
+
+SYMBOLS = 1 + COLOURS  # the end mark, then the colours; a pad is no answer
+ROLES = 4  # of a pair: its cell is a pad, holds this symbol, another colour, the end mark
+SPECIAL = 2  # end mark and black are told from the other symbols without a task
+RAYS = ((1, 1), (1, -1), (2, 1), (2, -1))  # axis of (B, C, C, …) and direction of each quarter
+NO_SYMBOL_LOGIT = -30.0  # of a pad; finite, so that losses stay finite
+
+
+@final
+class PaletteBlock(nn.Module):
+    """A depthwise look at the eight cells around, then SwiGLU over everything a pair hears."""
+
+    def __init__(self, size: int, expansion: float) -> None:
+        super().__init__()
+        width = round(size * expansion)
+        self.around = nn.Parameter(truncated_normal(3, 3, size, std=1 / 3))
+        self.own = Linear(size, 2 * width)
+        self.cell = Linear(size, 2 * width)
+        self.row = Linear(size, 2 * width)
+        self.column = Linear(size, 2 * width)
+        self.canvas = Linear(size, 2 * width)
+        self.rays = Linear(size, 2 * width)
+        self.out = Linear(width, size)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """h: (B, C, C, symbols, D), and the same out."""
+        h = rms_norm(h + self._look_around(h))
+        side, symbols = h.shape[1], h.shape[3]
+        # A mean of N unit vectors shrinks by √N: scaled back, all inputs weigh alike.
+        line = math.sqrt(side)
+        mixed = self.own(h) + self.rays(look_along(h))
+        mixed = mixed + self.cell(h.mean(3, keepdim=True) * math.sqrt(symbols))
+        mixed = mixed + self.column(h.mean(1, keepdim=True) * line)
+        mixed = mixed + self.row(h.mean(2, keepdim=True) * line)
+        mixed = mixed + self.canvas(h.mean((1, 2), keepdim=True) * side)
+        gate, up = mixed.chunk(2, dim=-1)
+        return rms_norm(h + self.out(F.silu(gate) * up))
+
+    def _look_around(self, h: Tensor) -> Tensor:
+        """Nine shifted products: a convolution would want its channels first, and copies."""
+        side = h.shape[1]
+        weight = self.around.to(h.dtype)
+        padded = F.pad(h, (0, 0, 0, 0, 1, 1, 1, 1))
+        seen = torch.zeros_like(h)
+        for row, column in product(range(3), repeat=2):
+            part = padded[:, row : row + side, column : column + side]
+            seen = seen + part * weight[row, column]
+        return seen
+
+
+def look_along(h: Tensor) -> Tensor:
+    """(B, C, C, …, D) -> per quarter of D, the largest value that lies before it on one ray.
+
+    Nothing there counts as 0. Doubling steps: a line of 30 cells takes five.
+    """
+    quarters = []
+    for (axis, direction), quarter in zip(RAYS, h.chunk(len(RAYS), dim=-1), strict=True):
+        seen = _shifted(quarter, axis, direction)
+        reach = 1
+        while reach < h.shape[axis]:
+            seen = torch.maximum(seen, _shifted(seen, axis, direction * reach))
+            reach *= 2
+        quarters.append(seen)
+    return torch.cat(quarters, dim=-1)
+
+
+def _shifted(h: Tensor, axis: int, by: int) -> Tensor:
+    """Moved along an axis, zeros coming in."""
+    left = h.shape[axis] - abs(by)
+    gap = torch.zeros_like(h.narrow(axis, 0, abs(by)))
+    if by > 0:
+        return torch.cat((gap, h.narrow(axis, 0, left)), axis)
+    return torch.cat((h.narrow(axis, -by, left), gap), axis)
+
+
+@final
+class PaletteBody(Body):
+    """State (B, L = S · symbols, D) for every canvas among `specs`, with the same weights.
+
+    A task embedding has a part for all symbols and one for each: E = (1 + symbols) · D.
+    Raises: ShapeError for a puzzle that is no canvas of ten colours.
+    """
+
+    def __init__(self, config: ModelConfig, specs: tuple[PuzzleSpec, ...]) -> None:
+        size = config.hidden_size
+        super().__init__(config, (1 + SYMBOLS) * size)
+        for spec in specs:
+            if spec.kind != "arc":
+                raise ShapeError(f"{spec.name}: the palette cell is for canvases of ten colours")
+        if size % len(RAYS):
+            raise ShapeError(f"hidden_size {size} is no multiple of {len(RAYS)} rays")
+        self.size = size
+        self.sides = {spec.seq_len: spec.height for spec in specs}
+        self.roles = nn.Parameter(truncated_normal(ROLES, size, std=1.0))
+        self.special = nn.Parameter(truncated_normal(SPECIAL, size, std=0.5))
+        self.blocks = nn.ModuleList(
+            PaletteBlock(size, config.expansion) for _ in range(config.blocks)
+        )
+        self.answer = Linear(size, 1)
+
+    def state_len(self, seq_len: int) -> int:
+        if seq_len not in self.sides:
+            raise ShapeError(f"questions of {seq_len} tokens, this model knows {[*self.sides]}")
+        return seq_len * SYMBOLS
+
+    def embed(self, tokens: Tensor, task_rows: Tensor | None) -> Tensor:
+        cells = tokens.unsqueeze(-1)
+        own = torch.arange(SYMBOLS, device=tokens.device) + END_TOKEN
+        # 0 pad, 1 this symbol, 2 another colour, 3 the end mark where this symbol is a colour.
+        other = torch.where(cells == END_TOKEN, 3, 2)
+        role = torch.where(cells == own, 1, torch.where(cells == PAD_TOKEN, 0, other))
+        x = self.roles[role] + F.pad(self.special, (0, 0, 0, SYMBOLS - SPECIAL))
+        if task_rows is not None:
+            parts = task_rows.unflatten(1, (1 + SYMBOLS, self.size))
+            x = x + (parts[:, :1] + parts[:, 1:]).unsqueeze(1)
+        return x.flatten(1, 2)
+
+    def refine(self, h: Tensor, seq_len: int) -> Tensor:
+        side = self.sides[seq_len]
+        canvas: Tensor = h.unflatten(1, (side, side, SYMBOLS))
+        for block in self.blocks:
+            canvas = block(canvas)
+        return canvas.flatten(1, 3)
+
+    def read_answer(self, y: Tensor, seq_len: int) -> Tensor:
+        logits: Tensor = self.answer(y).view(y.shape[0], seq_len, SYMBOLS)
+        return F.pad(logits, (END_TOKEN, 0), value=NO_SYMBOL_LOGIT)
+
+    def read_halt(self, y: Tensor) -> Tensor:
+        return y.mean(dim=1)

@@ -1,0 +1,173 @@
+"""Tasks on disk: a directory that keeps what may be trained on apart from what may not.
+
+tasks.json     per task its name, source, demonstrations and questions: all that training opens
+answers.json   the answers to the questions: for validation and evaluation alone
+task_set.json  what it is, written last
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from puzzles.arc_task import ArcTask, InvalidTaskError, Pair
+from puzzles.kind import Grid
+from training.dataset import DatasetError
+
+FORMAT_VERSION = 1
+TASK_SET_FILE = "task_set.json"
+TASKS_FILE, ANSWERS_FILE = "tasks.json", "answers.json"
+
+
+class TaskSetInfo(BaseModel):
+    """What `task_set.json` says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: int = FORMAT_VERSION
+    puzzle: str  # PuzzleSpec.name, the canvas that all grids fit
+    tasks: int = Field(gt=0)
+    sources: tuple[str, ...]
+    provenance: tuple[str, ...]
+    sha256: dict[str, str]  # by file name
+
+    @classmethod
+    def read(cls, directory: Path) -> "TaskSetInfo":
+        """Raises: DatasetError naming the file and what is wrong with it."""
+        path = directory / TASK_SET_FILE
+        if not path.is_file():
+            raise DatasetError(f"{path}: no such file; build a task set with `ponder data arc`")
+        try:
+            info = cls.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise DatasetError(f"{path}: {error}") from error
+        if info.format_version != FORMAT_VERSION:
+            found = f"format version {info.format_version}"
+            raise DatasetError(f"{path}: {found}, expected {FORMAT_VERSION}")
+        return info
+
+
+@final
+@dataclass(frozen=True)
+class NamedTask:
+    """A task with its name and the file that it came from; its answers are None unless asked."""
+
+    name: str
+    source: str
+    task: ArcTask
+
+
+@final
+@dataclass(frozen=True)
+class TaskSet:
+    """All tasks of a directory, in the order of their rows in a task table."""
+
+    info: TaskSetInfo
+    tasks: tuple[NamedTask, ...]
+
+    @classmethod
+    def open(
+        cls, directory: Path, *, puzzle: str | None = None, with_answers: bool = False
+    ) -> "TaskSet":
+        """Read a directory after checking its files against their sha256.
+
+        with_answers: for evaluation alone. Raises: DatasetError if anything is missing, damaged,
+        or for another canvas than `puzzle` (a `PuzzleSpec.name`).
+        """
+        info = TaskSetInfo.read(directory)
+        if puzzle is not None and info.puzzle != puzzle:
+            raise DatasetError(f"{directory}: holds {info.puzzle}, expected {puzzle}")
+        listed = _read(directory, TASKS_FILE, info)
+        answers = _read(directory, ANSWERS_FILE, info) if with_answers else {}
+        try:
+            tasks = tuple(_named(entry, answers.get(entry["name"], [])) for entry in listed)
+        except (InvalidTaskError, KeyError, TypeError) as error:
+            raise DatasetError(f"{directory / TASKS_FILE}: damaged: {error}") from error
+        return cls(info, tasks)
+
+
+def write_task_set(
+    directory: Path, tasks: Sequence[NamedTask], *, puzzle: str, provenance: Sequence[str]
+) -> TaskSetInfo:
+    """Write a task set aside, `task_set.json` last, then rename it to `directory`.
+
+    Raises: DatasetError if `directory` exists already.
+    """
+    if directory.exists():
+        raise DatasetError(f"{directory}: exists already; choose another or remove it")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    contents = {
+        TASKS_FILE: [_entry(task) for task in tasks],
+        ANSWERS_FILE: {task.name: list(map(_rows, task.task.answers)) for task in tasks},
+    }
+    try:
+        for name, content in contents.items():
+            (aside / name).write_text(json.dumps(content, separators=(",", ":")) + "\n")
+        info = TaskSetInfo(
+            puzzle=puzzle,
+            tasks=len(tasks),
+            sources=tuple(dict.fromkeys(task.source for task in tasks)),
+            provenance=tuple(provenance),
+            sha256={name: _sha256(aside / name) for name in contents},
+        )
+        (aside / TASK_SET_FILE).write_text(info.model_dump_json(indent=1) + "\n")
+        aside.chmod(0o755)  # mkdtemp makes it private
+        aside.rename(directory)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    return info
+
+
+def _entry(named: NamedTask) -> dict[str, Any]:
+    return {
+        "name": named.name,
+        "source": named.source,
+        "train": [
+            {"input": _rows(pair.question), "output": _rows(pair.answer)}
+            for pair in named.task.demonstrations
+        ],
+        "test": [{"input": _rows(question)} for question in named.task.questions],
+    }
+
+
+def _named(entry: dict[str, Any], answers: list[Any]) -> NamedTask:
+    test = [
+        {**question, "output": answers[i] if i < len(answers) else None}
+        for i, question in enumerate(entry["test"])
+    ]
+    task = ArcTask.read({"train": entry["train"], "test": test})
+    return NamedTask(entry["name"], entry["source"], task)
+
+
+def _rows(grid: Grid | None) -> list[list[int]] | None:
+    return None if grid is None else grid.tolist()
+
+
+def _read(directory: Path, name: str, info: TaskSetInfo) -> Any:
+    path = directory / name
+    if not path.is_file():
+        raise DatasetError(f"{path}: {TASK_SET_FILE} names it, but there is no such file")
+    if _sha256(path) != info.sha256.get(name):
+        raise DatasetError(f"{path}: damaged: its sha256 is not the one in {TASK_SET_FILE}")
+    return json.loads(path.read_bytes())
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def answered(task: ArcTask) -> tuple[Pair, ...]:
+    """A task's questions that have an answer, as pairs."""
+    return tuple(
+        Pair(question, answer)
+        for question, answer in zip(task.questions, task.answers, strict=True)
+        if answer is not None
+    )

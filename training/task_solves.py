@@ -1,0 +1,90 @@
+"""Answer the questions of tasks: every view is a row, the rows of a question vote."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from model.stepper import FRESH, Stepper
+from puzzles.arc import Arc, cropped
+from puzzles.kind import Grid, View
+from puzzles.votes import Candidate, Vote, ranked
+
+ROWS = 128  # at once
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question of the task with this name; `first_task`: its row as variant 0."""
+
+    name: str
+    index: int
+    grid: Grid
+    first_task: int
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A question's candidates, best first, and the supervision steps of its rows on average."""
+
+    question: Question
+    candidates: list[Candidate]
+    mean_steps: float
+
+
+def answer_all(
+    stepper: Stepper,
+    arc: Arc,
+    questions: Sequence[Question],
+    *,
+    views: int,
+    max_steps: int,
+    on_rows: Callable[[int], None] | None = None,
+) -> list[Answered]:
+    """Each question in `views` variants; a row stops once q says so, or after `max_steps`.
+
+    on_rows: told how many rows are done.
+    """
+    rows = [
+        (question, arc.view(question.grid, index))
+        for question in questions
+        for index in range(views)
+    ]
+    votes: list[list[Vote]] = []
+    steps: list[int] = []
+    for begin in range(0, len(rows), ROWS):
+        part = rows[begin : begin + ROWS]
+        found = _run(stepper, arc, part, max_steps)
+        for (_, view), answer, q_halt, taken in zip(part, *found, strict=True):
+            if not len(steps) % views:
+                votes.append([])
+            votes[-1].append(Vote(cropped(view.undo(arc.decode(answer))), float(q_halt)))
+            steps.append(int(taken))
+        if on_rows is not None:
+            on_rows(begin + len(part))
+    return [
+        Answered(question, ranked(cast), float(np.mean(steps[i * views : (i + 1) * views])))
+        for i, (question, cast) in enumerate(zip(questions, votes, strict=True))
+    ]
+
+
+def _run(
+    stepper: Stepper, arc: Arc, rows: Sequence[tuple[Question, View]], max_steps: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Answer tokens (N, S), halt logits (N,) and supervision steps (N,) of each row's last step."""
+    tokens = np.stack([arc.encode(view.question) for _, view in rows])
+    task = np.array([question.first_task + view.variant for question, view in rows])
+    answers = np.zeros_like(tokens)
+    q_halt, steps = np.zeros(len(rows), np.float32), np.zeros(len(rows), np.int64)
+    left = np.arange(len(rows))
+    source = np.full(len(rows), FRESH)
+    for step in range(1, max_steps + 1):
+        noise = np.zeros((len(left), stepper.state_len), np.float32)
+        stepped = stepper.step(tokens[left], source, noise, task[left])
+        answers[left], q_halt[left], steps[left] = stepped.answer, stepped.q_halt, step
+        source = np.flatnonzero(stepped.q_halt <= 0)
+        left = left[source]
+        if not len(left):
+            break
+    return answers, q_halt, steps
