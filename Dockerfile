@@ -37,6 +37,9 @@ RUN groupadd --system --gid 10001 ponder \
 COPY --from=build /opt/ponder /opt/ponder
 WORKDIR /srv/ponder
 COPY bundles bundles
+RUN install --directory --owner=10001 --group=10001 /var/lib/ponder
+VOLUME /var/lib/ponder
+ENV PONDER_BATCH_DIR=/var/lib/ponder/batches
 ENV PATH=/opt/ponder/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PONDER_HOST=0.0.0.0
 USER 10001:10001
 EXPOSE 8000

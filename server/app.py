@@ -1,7 +1,7 @@
 """The web application around a solver. Importing it loads neither torch nor onnx."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
 
 from fastapi import FastAPI, Request
@@ -9,6 +9,9 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from server.arrivals import ClientGoneError
+from server.batches.routes import UPLOAD
+from server.batches.routes import router as batches_router
+from server.batches.service import Batches
 from server.errors import BY_ERROR, respond
 from server.limits import BodyLimit
 from server.routes import CLIENT_GONE, router
@@ -19,12 +22,15 @@ from server.solver import Solver
 CLIENT_GONE_STATUS = 499  # nobody reads it
 
 
-def create_app(solver: Solver, settings: Settings) -> FastAPI:
-    """An application that runs `solver`, loaded and warm, for as long as it lives itself."""
+def create_app(solver: Solver, settings: Settings, batches: Batches | None = None) -> FastAPI:
+    """An application that runs `solver`, loaded and warm, for as long as it lives itself.
+
+    And `batches`; without any it has no endpoints for them.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        with solver:
+        with solver, batches or nullcontext():
             yield
 
     async def on_error(_: Request, error: Exception) -> Response:
@@ -44,12 +50,16 @@ def create_app(solver: Solver, settings: Settings) -> FastAPI:
     app.state.solver = solver
     app.state.batch_limit = settings.batch_limit
     app.include_router(router)
+    if batches is not None:
+        app.state.batches = batches
+        app.include_router(batches_router)
     app.add_middleware(Shedding, solver=solver)  # within the one below, which reads the body
     app.add_middleware(
         BodyLimit,
         limit_bytes=settings.body_limit_bytes,
         limit_seconds=settings.receive_seconds,
         metrics=solver.metrics,
+        not_at=UPLOAD,
     )
     for error in (*BY_ERROR, HTTPException, Exception):
         app.add_exception_handler(error, on_error)

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from puzzles.errors import InvalidGridError, UnknownKindError, UnsupportedShapeError
+from server.batches import errors as batches
 from server.effort import LimitExceededError
 from server.metrics import Metrics
 from server.scheduler import QueueFullError
@@ -66,6 +67,9 @@ INTERNAL = ProblemClass(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "A b
 INVALID_REQUEST = ProblemClass(
     HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", "The request is not what it should be"
 )
+UNSUPPORTED_MEDIA_TYPE = ProblemClass(
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is not JSON"
+)
 
 BY_ERROR: Mapping[type[Exception], ProblemClass] = {
     RequestValidationError: INVALID_REQUEST,
@@ -83,9 +87,7 @@ BY_ERROR: Mapping[type[Exception], ProblemClass] = {
     NotServedError: ProblemClass(
         HTTPStatus.UNPROCESSABLE_ENTITY, "not_served", "No bundle for this puzzle is loaded"
     ),
-    NotJsonError: ProblemClass(
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is not JSON"
-    ),
+    NotJsonError: UNSUPPORTED_MEDIA_TYPE,
     BodyTooLargeError: ProblemClass(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "The body is too large"
     ),
@@ -109,6 +111,36 @@ BY_ERROR: Mapping[type[Exception], ProblemClass] = {
     ),
     EngineDownError: ProblemClass(
         HTTPStatus.SERVICE_UNAVAILABLE, "engine_down", "Supervision steps fail at present"
+    ),
+    batches.UnknownBatchError: ProblemClass(
+        HTTPStatus.NOT_FOUND, "unknown_batch", "There is no such batch"
+    ),
+    batches.NotJsonLinesError: UNSUPPORTED_MEDIA_TYPE,
+    batches.UnknownEncodingError: ProblemClass(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", "The body cannot be unpacked"
+    ),
+    batches.DamagedUploadError: ProblemClass(
+        HTTPStatus.BAD_REQUEST, "damaged_upload", "The body is not what it says that it is"
+    ),
+    batches.EmptyBatchError: ProblemClass(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "empty_batch", "The batch has no request to solve"
+    ),
+    batches.LineTooLongError: ProblemClass(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "line_too_long", "A line of the batch is too long"
+    ),
+    batches.KeyReusedError: ProblemClass(
+        HTTPStatus.CONFLICT, "idempotency_key_reused", "The Idempotency-Key is another batch's"
+    ),
+    batches.LineNotJsonError: ProblemClass(
+        HTTPStatus.BAD_REQUEST, "invalid_json", "The line is not JSON"
+    ),
+    batches.NotAnObjectError: INVALID_REQUEST,
+    batches.CustomIdError: INVALID_REQUEST,
+    batches.RangeNotSatisfiableError: ProblemClass(
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "no_such_range", "Nothing is there yet"
+    ),
+    batches.StorageError: ProblemClass(
+        HTTPStatus.INSUFFICIENT_STORAGE, "storage_failed", "The disk refuses to write or read"
     ),
 }
 
@@ -146,6 +178,8 @@ def respond(error: Exception, metrics: Metrics) -> Response:
         headers.update(error.headers)  # Allow, of a wrong method
     if isinstance(error, QueueFullError | EngineDownError):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    if isinstance(error, batches.RangeNotSatisfiableError):
+        headers["Content-Range"] = f"bytes */{error.size_bytes}"
     if isinstance(error, BodyTooSlowError):
         headers["Connection"] = "close"
     return Response(problem.model_dump_json(exclude_none=True), problem.status, headers, MEDIA_TYPE)

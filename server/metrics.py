@@ -4,12 +4,13 @@
 of a problem; all other labels are the words of the API.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from server.batches.store import STATES, BatchState
 from server.lane import Lane, SolveResult
 
 WAIT_BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60)
@@ -31,6 +32,9 @@ class Metrics:
 
         gauge("ponder_build_info", "Version of the server.", ["version"]).labels(version).set(1)
         self._queue_depth = gauge("ponder_queue_depth", "Puzzles waiting for a slot.", ["puzzle"])
+        self._background_depth = gauge(
+            "ponder_background_depth", "Lines of batches waiting for a slot.", ["puzzle"]
+        )
         self._slots_active = gauge("ponder_slots_active", "Slots that hold a row.", ["puzzle"])
         self._requests = counter(
             "ponder_requests", "Requests to solve, single or batch, by outcome.", ["outcome"]
@@ -51,6 +55,10 @@ class Metrics:
         )
         self._engine_failures = counter(
             "ponder_engine_failures", "Supervision steps that failed.", ["puzzle"]
+        )
+        self._batches = gauge("ponder_batches", "Batches that are kept, by state.", ["state"])
+        self._batch_lines = counter(
+            "ponder_batch_lines", "Lines of batches answered, and stored.", ["outcome"]
         )
         self._queue_seconds = histogram(
             "ponder_queue_seconds", "Arrival to slot.", ["puzzle"], buckets=WAIT_BUCKETS
@@ -81,7 +89,17 @@ class Metrics:
         """Read queue depth and active slots from these lanes whenever somebody asks."""
         for lane in lanes:
             self._queue_depth.labels(lane.name).set_function(partial(_waiting, lane))
+            self._background_depth.labels(lane.name).set_function(partial(_in_background, lane))
             self._slots_active.labels(lane.name).set_function(partial(_working, lane))
+
+    def watch_batches(self, count: Callable[[BatchState], float]) -> None:
+        """Read how many batches there are in each state whenever somebody asks."""
+        for state in STATES:
+            self._batches.labels(state).set_function(partial(count, state))
+
+    def batch_line(self, outcome: str) -> None:
+        """A line of a batch has its answer, for good."""
+        self._batch_lines.labels(outcome).inc()
 
     def request(self, outcome: str) -> None:
         """A request to solve got its answer."""
@@ -118,6 +136,10 @@ class Metrics:
 
 def _waiting(lane: Lane) -> float:
     return lane.scheduler.waiting
+
+
+def _in_background(lane: Lane) -> float:
+    return lane.scheduler.background_waiting
 
 
 def _working(lane: Lane) -> float:

@@ -14,6 +14,11 @@ Requests take turns (`fair_queue`). A request that holds more than one slot whil
 up each of them when an attempt ends without an answer; the job waits for its next attempt in line.
 So a job alone in its request waits for at most one turn of every request before it, and turns come
 at least once per attempt for as long as any request holds two slots.
+
+*Background* jobs, the lines of batches, stand behind everybody else: they take a slot only while no
+other job waits, leave a part of the slots free for who comes next, and make way when an attempt
+ends while somebody waits. They have a queue of their own, without a limit: who submits them holds
+back, and nobody else is refused for them.
 """
 
 from collections import Counter
@@ -35,6 +40,7 @@ from server.policy import (
 
 FRESH = -1  # as `source`: the row starts anew
 SLOT_SECONDS_AT_FIRST = 1.0  # how long a row is taken to need before any has been seen
+FREE_SHARE = 4  # one slot in so many is not for background jobs, where there are two at least
 
 JobT = TypeVar("JobT", bound=Hashable)
 
@@ -83,6 +89,7 @@ class _Entry:
     request: Hashable
     budget: Budget
     arrived_s: float
+    background: bool
     spent: Spent = field(default_factory=Spent)
     source: int = FRESH
     started_s: float | None = None
@@ -97,6 +104,8 @@ class Scheduler(Generic[JobT]):
         self._queue_limit = queue_limit
         self._entries: dict[JobT, _Entry] = {}  # of every job that is here
         self._queue: FairQueue[JobT] = FairQueue()
+        self._background: FairQueue[JobT] = FairQueue()
+        self._background_slots = max(1, slots - max(1, slots // FREE_SHARE))
         self._working: dict[JobT, _Entry] = {}  # in the order of rows
         self._slots_of: Counter[Hashable] = Counter()  # by request, those that hold any
         self._pace = Pace(slots / SLOT_SECONDS_AT_FIRST)
@@ -104,8 +113,13 @@ class Scheduler(Generic[JobT]):
 
     @property
     def waiting(self) -> int:
-        """Jobs in the queue."""
+        """Jobs in the queue, those in the background apart."""
         return len(self._queue)
+
+    @property
+    def background_waiting(self) -> int:
+        """Background jobs without a slot."""
+        return len(self._background)
 
     @property
     def working(self) -> int:
@@ -131,23 +145,31 @@ class Scheduler(Generic[JobT]):
             raise QueueFullError(self._pace.seconds_for(len(self._queue)))
 
     def submit(
-        self, job: JobT, budget: Budget, now_s: float, request: Hashable | None = None
+        self,
+        job: JobT,
+        budget: Budget,
+        now_s: float,
+        request: Hashable | None = None,
+        *,
+        background: bool = False,
     ) -> None:
         """Queue a job that arrived at `now_s`, in its request's line; None: a line of its own.
 
-        Raises: QueueFullError.
+        Raises: QueueFullError, which a background job never meets.
         """
-        self.check_room(1)
-        entry = _Entry(job if request is None else request, budget, arrived_s=now_s)
+        if not background:
+            self.check_room(1)
+        entry = _Entry(job if request is None else request, budget, now_s, background)
         self._entries[job] = entry
-        self._queue.push(job, entry.request, budget.deadline_s)
+        self._queue_of(entry).push(job, entry.request, budget.deadline_s)
 
     def cancel(self, job: JobT) -> None:
         """Forget a job, wherever it is; its slot is free from the next plan on."""
         if job in self._working:
             self._leave_slot(job)
-        self._queue.remove(job)
-        self._entries.pop(job, None)
+        entry = self._entries.pop(job, None)
+        if entry is not None:
+            self._queue_of(entry).remove(job)
 
     def limit_deadlines(self, deadline_s: float) -> None:
         """Let no job that is here now run past `deadline_s`."""
@@ -155,6 +177,14 @@ class Scheduler(Generic[JobT]):
             sooner = min(deadline_s, entry.budget.deadline_s)
             entry.budget = replace(entry.budget, deadline_s=sooner)
         self._queue.limit_deadlines(deadline_s)
+        self._background.limit_deadlines(deadline_s)
+
+    def clear_background(self) -> tuple[JobT, ...]:
+        """Forget all background jobs, wherever they are, and return them."""
+        jobs = tuple(job for job, entry in self._entries.items() if entry.background)
+        for job in jobs:
+            self.cancel(job)
+        return jobs
 
     def reset(self) -> tuple[JobT, ...]:
         """Empty the slots, whose carry is lost, and return their jobs; the queue stays."""
@@ -165,19 +195,23 @@ class Scheduler(Generic[JobT]):
 
     def clear(self) -> tuple[JobT, ...]:
         """Empty slots and queue and return their jobs."""
-        jobs = (*self.reset(), *self._queue.clear())
+        jobs = (*self.reset(), *self._queue.clear(), *self._background.clear())
         self._entries.clear()
         return jobs
 
     def plan(self, now_s: float) -> Plan[JobT]:
         """Refill free slots, requests taking turns, and lay out the next supervision step."""
         expired = tuple(
-            self._depart(job, OUT_OF_TIME, now_s) for job in self._queue.pop_late(now_s)
+            self._depart(job, OUT_OF_TIME, now_s)
+            for queue in (self._queue, self._background)
+            for job in queue.pop_late(now_s)
         )
         if not self._working:
             self._settled_s = now_s
         while self._queue and len(self._working) < self._slots:
             self._take_slot(self._queue.pop(), now_s)
+        while self._background and len(self._working) < self._background_slots:
+            self._take_slot(self._background.pop(), now_s)
         rows = tuple(
             PlannedRow(job, entry.source, entry.spent.attempts)
             for job, entry in self._working.items()
@@ -209,11 +243,16 @@ class Scheduler(Generic[JobT]):
     def _restart(self, job: JobT, entry: _Entry) -> None:
         """Begin another attempt: in place, or in line if the request must let others in."""
         entry.source = FRESH
-        if self._slots_of[entry.request] > 1 and self._queue.holds_other_than(entry.request):
+        queue = self._queue_of(entry)
+        others_wait = self._slots_of[entry.request] > 1 and queue.holds_other_than(entry.request)
+        if others_wait or (entry.background and self._queue):
             self._leave_slot(job)
-            self._queue.push(job, entry.request, entry.budget.deadline_s)
+            queue.push(job, entry.request, entry.budget.deadline_s)
         else:
             entry.spent = entry.spent.after_restart()
+
+    def _queue_of(self, entry: _Entry) -> FairQueue[JobT]:
+        return self._background if entry.background else self._queue
 
     def _take_slot(self, job: JobT, now_s: float) -> None:
         entry = self._entries[job]

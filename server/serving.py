@@ -14,6 +14,7 @@ from typing import cast, final
 import uvicorn
 
 from server.app import create_app
+from server.batches.service import Batches
 from server.loading import load_solver
 from server.settings import Settings
 from server.slow_clients import Connection, SlowClients
@@ -31,14 +32,18 @@ class AddressError(Exception):
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises: AddressError, BundleError."""
+    """Serve until SIGTERM or SIGINT.
+
+    Raises: AddressError, BundleError, BatchDirectoryError, StorageError.
+    """
     sys.setswitchinterval(SWITCH_SECONDS)
     with _bind(settings.host, settings.port) as listener:
         solver = load_solver(settings)
+        batches = Batches(solver, settings) if settings.batches else None
         gc.collect()
         gc.freeze()  # what is there now stays: full collections need not look at it again
         config = uvicorn.Config(
-            create_app(solver, settings),
+            create_app(solver, settings, batches),
             log_config=None,
             access_log=False,
             ws="none",  # so that every connection is one of HTTP

@@ -54,6 +54,17 @@ class Settings(BaseSettings):
         1024, ge=1, description="puzzles that may wait for a slot, per puzzle size"
     )
     batch_limit: int = Field(256, ge=1, description="items of one batch")
+    batches: bool = Field(True, description="take batches: files of puzzles, kept on disk")
+    batch_dir: Path = Field(
+        Path("data/batches"), description="where batches are kept; for one server alone"
+    )
+    batch_bytes: int = Field(
+        256 * 1024 * 1024, ge=1, description="size of a batch's upload, unpacked"
+    )
+    batch_days: float = Field(7.0, gt=0, description="days that a batch is kept once it has ended")
+    batch_lines_in_flight: int = Field(
+        1024, ge=1, description="lines of all batches that wait or work at once"
+    )
     body_limit_bytes: int = Field(2 * 1024 * 1024, ge=1, description="size of a request's body")
     receive_seconds: float = Field(
         10.0, gt=0, description="time that a client may take to send a request"

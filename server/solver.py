@@ -5,7 +5,7 @@ the rest; the job's future resolves on the worker's thread.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from types import TracebackType
 from typing import Literal, final
 
@@ -104,9 +104,12 @@ class Solver:
         return self._worker.idle
 
     def drain(self, seconds: float) -> None:
-        """Take no more puzzles, and let none that was accepted run for longer than this."""
+        """Take no more puzzles, and let none that was accepted run for longer than this.
+
+        Lines of batches end at once, with WorkerClosedError.
+        """
         self._draining = True
-        self._worker.limit_deadlines(seconds)
+        self._worker.drain(seconds)
 
     @property
     def any_queue_full(self) -> bool:
@@ -142,16 +145,17 @@ class Solver:
             raise NotServedError(f"no bundle for {puzzle} is loaded; {', '.join(self._lanes)} are")
         return self._lanes[puzzle]
 
-    def submit(self, jobs: Sequence[Job]) -> None:
+    def submit(self, jobs: Sequence[Job], background: Hashable | None = None) -> None:
         """Take all of these jobs, which are one request, or none.
 
+        background: the batch whose lines they are; they wait behind all requests and need no room.
         Raises: QueueFullError, DrainingError, WorkerClosedError.
         """
         if self._draining:
             raise DrainingError
         results = [self._without_steps(job) for job in jobs]
         self._worker.submit(
-            [job for job, result in zip(jobs, results, strict=True) if result is None]
+            [job for job, result in zip(jobs, results, strict=True) if result is None], background
         )
         for job, result in zip(jobs, results, strict=True):
             if result is not None:

@@ -8,7 +8,7 @@ works.
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import final
@@ -66,6 +66,7 @@ class Worker:
         self._metrics = metrics
         self._clock = clock
         self._changed = threading.Condition()
+        self._draining = False
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="ponder-worker", daemon=True)
 
@@ -96,32 +97,42 @@ class Worker:
         """Whether every lane works."""
         return not any(breaker.is_open for breaker in self._breakers.values())
 
-    def submit(self, jobs: Sequence[Job]) -> None:
+    def submit(self, jobs: Sequence[Job], background: Hashable | None = None) -> None:
         """Queue the jobs of a request, all or none; those of a lane that is given up fail.
 
+        background: the batch whose lines they are; they wait behind all requests and need no room.
         Raises: QueueFullError, WorkerClosedError.
         """
-        request = object()
+        request = object() if background is None else background
+        behind = background is not None
         with self._changed:
-            if self._closing:
+            if self._closing or (behind and self._draining):
                 raise WorkerClosedError
             down = [job for job in jobs if self._breakers[job.lane].is_open]
             queued = [job for job in jobs if not self._breakers[job.lane].is_open]
-            for lane in self._lanes:
+            for lane in () if behind else self._lanes:
                 lane.scheduler.check_room(sum(job.lane is lane for job in queued))
             for job in queued:
-                job.lane.scheduler.submit(job, job.budget, job.arrived_s, request)
+                scheduler = job.lane.scheduler
+                scheduler.submit(job, job.budget, job.arrived_s, request, background=behind)
             self._changed.notify()
         for job in queued:
             job.future.add_done_callback(partial(self._forget_cancelled, job))
         for job in down:
             _fail(job, self._down(job.lane))
 
-    def limit_deadlines(self, seconds: float) -> None:
-        """Let nothing that was accepted run for longer than this."""
+    def drain(self, seconds: float) -> None:
+        """Let no request run for longer than this; lines of batches fail at once, to be repeated.
+
+        They get WorkerClosedError.
+        """
         with self._changed:
+            self._draining = True
+            lines = [job for lane in self._lanes for job in lane.scheduler.clear_background()]
             for lane in self._lanes:
                 lane.scheduler.limit_deadlines(self._clock() + seconds)
+        for job in lines:
+            _fail(job, WorkerClosedError())
 
     def _forget_cancelled(self, job: Job, future: Future[SolveResult]) -> None:
         if future.cancelled():

@@ -56,7 +56,8 @@ def served(flags: Sequence[str]) -> Iterator[ServerProcess]:
 
     Raises: TrialError if it does not start.
     """
-    command = [sys.executable, "-m", "cli", "serve", "--port", "0", *flags]
+    own = ("--port", "0", "--batches", "false")  # as many servers as one likes
+    command = [sys.executable, "-m", "cli", "serve", *own, *flags]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(  # noqa: S603 (our own interpreter and flags)
             command, stderr=log, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}

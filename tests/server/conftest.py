@@ -12,6 +12,15 @@ from server.settings import Settings
 from tests.server.tiny_bundle import write_bundle
 
 
+@pytest.fixture(scope="session", autouse=True)
+def batch_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where servers that tests start as processes keep batches: not in the working directory."""
+    path = tmp_path_factory.mktemp("state") / "batches"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PONDER_BATCH_DIR", str(path))
+        yield path
+
+
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle for 4×4 and 9×9; there is none for 6×6 and 16×16."""

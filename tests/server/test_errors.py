@@ -8,20 +8,25 @@ import puzzles.errors
 import server
 from puzzles.errors import PuzzleError
 from server.arrivals import ClientGoneError
+from server.batches.errors import BatchDirectoryError
+from server.batches.window import SolverStoppedError
 from server.errors import BY_ERROR, problem_of
 from server.offline import OfflineError
 from server.puzzle_files import PuzzleFileError
 from server.serving import AddressError
 
 # Never a response: nobody is there to read it, or there is no server.
-NOT_FOR_CLIENTS = {ClientGoneError, OfflineError, PuzzleFileError, AddressError, PuzzleError}
+NOT_FOR_CLIENTS = {
+    *(ClientGoneError, OfflineError, PuzzleFileError, AddressError, PuzzleError),
+    *(BatchDirectoryError, SolverStoppedError),
+}
 
 
 def own_errors() -> set[type[Exception]]:
     modules = [puzzles.errors] + [
-        importlib.import_module(f"server.{found.name}")
-        for found in pkgutil.iter_modules(server.__path__)
-        if found.name != "__main__"
+        importlib.import_module(found.name)
+        for found in pkgutil.walk_packages(server.__path__, "server.")
+        if not found.name.endswith("__main__")
     ]
     return {
         value

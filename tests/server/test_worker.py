@@ -125,6 +125,6 @@ def test_a_closed_worker_takes_no_jobs() -> None:
 def test_limited_deadlines_end_what_would_run_on(bench: Bench) -> None:
     (job,) = bench.submit(HOPELESS)
     bench.engine.wait_for_step()
-    bench.worker.limit_deadlines(0.0)
+    bench.worker.drain(0.0)
     bench.engine.let_go()
     assert job.future.result(TIMEOUT_S).finish.stopped_by is StoppedBy.deadline

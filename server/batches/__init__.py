@@ -1,0 +1,1 @@
+"""Batches: puzzles by the file, kept on disk, solved behind everybody else."""
