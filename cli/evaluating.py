@@ -74,7 +74,10 @@ def evaluate(
     record: Annotated[
         bool, typer.Option(help="Put accuracies into the bundle's manifest.")
     ] = False,
-    views: Annotated[int, typer.Option(min=1, help="Of an ARC question, to vote.")] = 8,
+    views: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of an ARC question, to vote [all variants of a task]."),
+    ] = None,
     task: Annotated[list[str] | None, typer.Option(help="Only these ARC tasks.")] = None,
     submission: Annotated[
         Path | None, typer.Option(help="Write ARC's answers in the competition's format.")

@@ -22,7 +22,7 @@ class TaskRequest:
 
     model: Path
     data: Path
-    views: int
+    views: int | None
     max_steps: int
     device: str
     threads: int | None
@@ -39,9 +39,10 @@ def evaluate_tasks(request: TaskRequest, progress: Progress) -> None:
     Raises: BundleError, CheckpointError, DatasetError, DeviceError, EvaluationError.
     """
     from export.subject import open_subject
+    from model.checkpoint import read_info
     from puzzles.arc import Arc
     from puzzles.registry import by_name
-    from training.known_table import questions_of
+    from training.known_table import checked_views, checkpoint_of, questions_of
     from training.task_picture import draw_tasks
     from training.task_scores import scored, submission
     from training.task_set import TaskSet
@@ -50,20 +51,22 @@ def evaluate_tasks(request: TaskRequest, progress: Progress) -> None:
     task_set = TaskSet.open(request.data, with_answers=True)
     arc = by_name(task_set.info.puzzle)
     assert isinstance(arc, Arc)
+    config = read_info(checkpoint_of(request.model)).config
+    views = checked_views(config, request.views)
     asked = questions_of(request.model, task_set, names=request.names, limit=request.limit)
     subject = open_subject(
         request.model, arc.spec.name, threads=request.threads, device=request.device
     )
-    bar = progress.add_task("views", total=len(asked.questions) * request.views)
+    bar = progress.add_task("views", total=len(asked.questions) * views)
     answered = answer_all(
         subject.stepper,
         arc,
         asked.questions,
-        views=request.views,
+        views=views,
         max_steps=request.max_steps,
         on_rows=lambda rows: progress.update(bar, completed=rows),
     )
-    scores = scored(answered, asked.answers, views=request.views, max_steps=request.max_steps)
+    scores = scored(answered, asked.answers, views=views, max_steps=request.max_steps)
     _hand_over(scores, request, subject.name)
     if request.submission is not None:
         request.submission.write_text(json.dumps(submission(answered)) + "\n")

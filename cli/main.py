@@ -2,7 +2,17 @@
 
 import typer
 
-from cli import bench_engine, bench_http, bench_step, data, evaluating, exporting, serving, training
+from cli import (
+    adapting,
+    bench_engine,
+    bench_http,
+    bench_step,
+    data,
+    evaluating,
+    exporting,
+    serving,
+    training,
+)
 
 
 def create_app() -> typer.Typer:
@@ -14,6 +24,7 @@ def create_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     ponder.command()(evaluating.evaluate)
+    ponder.command()(adapting.adapt)
     ponder.command()(training.plot)
     ponder.command()(training.train)
     # The server reads its own options: they are its settings.

@@ -7,21 +7,25 @@ only honest word on whether the task was understood. Then it is learnt from too.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, final
 
+import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from model.checkpoint import load_model, read_info
+from model.checkpoint import load_model, read_info, save_checkpoint
 from model.stepper import TorchStepper
 from model.trm import TinyRecursiveModel
 from puzzles.arc import ARCS, Arc
 from puzzles.arc_task import ArcTask, Pair
+from puzzles.kind import Grid
+from puzzles.known_tasks import KnownTask
 from training.assembly import averaged_model
 from training.dataset import DatasetError
+from training.known_table import checked_views
 from training.lane import TrainingLane
 from training.optimizers import OptimizerGroup
 from training.recipe import Halting, Lane, Loss, Optimizer, Recipe, Source, TaskTraining
@@ -53,7 +57,8 @@ class AdaptationPlan(BaseModel):
     network_lr: float = Field(default=1e-3, gt=0)
     batch_size: int = Field(default=16, gt=0)
     check_every: int = Field(default=50, gt=0)  # optimizer steps
-    views: int = Field(default=8, gt=0)
+    views: int | None = Field(default=None, gt=0)  # None: one for each variant of a task
+    max_steps: int = Field(default=3, gt=0)  # supervision steps of a row
     compile: bool = True
     seed: int = 0
 
@@ -96,12 +101,12 @@ class Adaptation:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Raises: CheckpointError; DatasetError if no canvas of the model holds the task."""
-        self._plan, self._task, self._device, self._clock = plan, task, device, clock
-        known = load_model(checkpoint)
+        self._task, self._device, self._clock = task, device, clock
+        known, self._info = load_model(checkpoint), read_info(checkpoint)
         self.arc = smallest_canvas(known, task)
-        self._recipe = _recipe(
-            known, self.arc, plan, read_info(checkpoint).trained_supervision_steps
-        )
+        views = checked_views(known.config, plan.views)
+        self._plan = plan = plan.model_copy(update={"views": views})
+        self._recipe = _recipe(known, self.arc, plan)
         self.trm = _with_one_task(known).to(device)
         self._ema = averaged_model(self.trm, self._recipe)
         self._optimizers = OptimizerGroup(self.trm, self._recipe.optimizer, self._recipe.tasks)
@@ -111,7 +116,7 @@ class Adaptation:
     def run(
         self,
         on_progress: Callable[[AdaptationProgress], None],
-        stop: Callable[[], bool] = lambda: False,
+        stop: Callable[[], bool],
     ) -> Adapted:
         """Learn until time is up, nothing is left to learn, or `stop()`."""
         began, budget = self._clock(), 60 * self._plan.minutes
@@ -121,10 +126,14 @@ class Adaptation:
             until = began + budget * self._plan.held_out_share
             self._learn("held_out", pairs[:-1], pairs[-1], (began, until, ends), on_progress, stop)
         self._learn("all", pairs, None, (began, ends, ends), on_progress, stop)
+        seconds = self._clock() - began
+        return Adapted(self._averaged, self.arc, self.optimizer_step, self._held_out, seconds)
+
+    @property
+    def _averaged(self) -> TinyRecursiveModel:
         module = self._ema.module
         assert isinstance(module, TinyRecursiveModel)
-        seconds = self._clock() - began
-        return Adapted(module.eval(), self.arc, self.optimizer_step, self._held_out, seconds)
+        return module
 
     def _learn(
         self,
@@ -181,28 +190,26 @@ class Adaptation:
         self.optimizer_step += 1
 
     def _is_answered(self, pair: Pair) -> bool:
-        module = self._ema.module
-        assert isinstance(module, TinyRecursiveModel)
-        [found] = answers_of(module, self.arc, (pair.question,), self._plan.views, self._steps)
-        best = found.candidates[0].answer if found.candidates else None
-        return (
-            best is not None
-            and best.shape == pair.answer.shape
-            and bool((best == pair.answer).all())
-        )
+        [found] = answers_of(self._averaged, self.arc, "task", (pair.question,), self._plan)
+        best = [candidate.answer for candidate in found.candidates[:1]]
+        return any(np.array_equal(answer, pair.answer) for answer in best)
 
-    @property
-    def _steps(self) -> int:
-        return self._recipe.halting.max_supervision_steps
+    def save(self, out: Path, name: str) -> None:
+        """Write the adapted network as a checkpoint. Raises: FileExistsError."""
+        state = self._averaged.state_dict()
+        info = self._info.model_copy(update={"name": name, "config": self.trm.config})
+        known = KnownTask(name, self.arc.spec.name, ArcTask(self._task.demonstrations))
+        save_checkpoint(out, info, ema=state, raw=state, resume=None, known_tasks=(known,))
 
 
 def answers_of(
-    trm: TinyRecursiveModel, arc: Arc, questions: tuple[object, ...], views: int, max_steps: int
+    trm: TinyRecursiveModel, arc: Arc, name: str, questions: Sequence[Grid], plan: AdaptationPlan
 ) -> list[Answered]:
-    """What an adapted network answers to questions of its one task."""
+    """What an adapted network answers to questions of its one task. Raises: CheckpointError."""
+    views = checked_views(trm.config, plan.views)
     stepper = TorchStepper(trm, arc.spec)
-    asked = [Question("task", i, grid, 0) for i, grid in enumerate(questions)]
-    return answer_all(stepper, arc, asked, views=views, max_steps=max_steps)
+    asked = [Question(name, i, grid, first_task=0) for i, grid in enumerate(questions)]
+    return answer_all(stepper, arc, asked, views=views, max_steps=plan.max_steps)
 
 
 def smallest_canvas(trm: TinyRecursiveModel, task: ArcTask) -> Arc:
@@ -228,9 +235,7 @@ def _with_one_task(known: TinyRecursiveModel) -> TinyRecursiveModel:
     return trm
 
 
-def _recipe(
-    known: TinyRecursiveModel, arc: Arc, plan: AdaptationPlan, supervision_steps: int
-) -> Recipe:
+def _recipe(known: TinyRecursiveModel, arc: Arc, plan: AdaptationPlan) -> Recipe:
     """The plan as a recipe of one lane; what is no part of the plan is as in training."""
     lane = Lane(
         puzzle=arc.spec.name,
@@ -248,7 +253,7 @@ def _recipe(
             name="muon", lr=plan.network_lr, muon_lr=plan.muon_lr, weight_decay=0.0
         ),
         tasks=TaskTraining(lr=plan.embedding_lr, weight_decay=0.0),
-        halting=Halting(max_supervision_steps=supervision_steps, exploration=0.1),
+        halting=Halting(max_supervision_steps=plan.max_steps, exploration=0.1),
         ema_rate=0.98,
         precision="bfloat16",
         compile=plan.compile,

@@ -104,12 +104,7 @@ def build_arc(request: ArcRequest, directory: Path, progress: Progress) -> TaskS
 
 def read_tasks(path: Path) -> Iterator[NamedTask]:
     """The tasks of a published file, {name: {train, test}}; .gz is read. Raises: DatasetError."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8") as file:
-            raw: Any = json.load(file)
-    except (OSError, EOFError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read: {error}") from error
+    raw = _json(path)
     if not isinstance(raw, dict):
         raise DatasetError(f"{path}: expected an object of tasks by name")
     source = path.name.removesuffix(".gz").removesuffix(".json")
@@ -118,6 +113,30 @@ def read_tasks(path: Path) -> Iterator[NamedTask]:
             yield NamedTask(name, source, ArcTask.read(task))
         except InvalidTaskError as error:
             raise DatasetError(f"{path}: task {name}: {error}") from error
+
+
+def one_task(path: Path, name: str | None) -> NamedTask:
+    """The task of a file that holds one, or the one of this name. Raises: DatasetError."""
+    raw = _json(path)
+    if isinstance(raw, dict) and "train" in raw:
+        try:
+            return NamedTask(name or path.stem, path.name, ArcTask.read(raw))
+        except InvalidTaskError as error:
+            raise DatasetError(f"{path}: {error}") from error
+    found = [task for task in read_tasks(path) if task.name == name]
+    if not found:
+        what = "many tasks, name one" if name is None else f"no task {name}"
+        raise DatasetError(f"{path}: holds {what}")
+    return found[0]
+
+
+def _json(path: Path) -> Any:
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, EOFError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot be read: {error}") from error
 
 
 def _read_all(request: ArcRequest) -> _Read:

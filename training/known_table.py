@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.checkpoint import MODEL_FILE, CheckpointError, read_info
+from model.config import ModelConfig
 from puzzles.arc_task import InvalidTaskError
 from puzzles.kind import Grid
 from puzzles.known_tasks import KNOWN_TASKS_FILE, read_known_tasks
@@ -38,6 +39,17 @@ def first_tasks(model: Path) -> dict[str, int]:
     except InvalidTaskError as error:
         raise CheckpointError(f"{model}: knows no tasks: {error}") from error
     return {task.name: i * variants for i, task in enumerate(known)}
+
+
+def checked_views(config: ModelConfig, views: int | None) -> int:
+    """How many views may vote; None: one for each variant of a task.
+
+    Raises: CheckpointError for more, as these have no embeddings.
+    """
+    known = config.task_variants
+    if views is not None and views > known:
+        raise CheckpointError(f"{views} views: the model knows {known} variants of a task")
+    return views or known
 
 
 def questions_of(

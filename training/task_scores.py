@@ -57,6 +57,11 @@ def scored(
     )
 
 
+def is_solved(one: Answered, right: Grid) -> bool:
+    """Whether one of the two attempts is right."""
+    return any(np.array_equal(c.answer, right) for c in one.candidates[:ATTEMPTS])
+
+
 def submission(answered: Sequence[Answered]) -> dict[str, list[dict[str, Any]]]:
     """The competition's format: two attempts for each question of each task.
 
