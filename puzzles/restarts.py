@@ -71,13 +71,15 @@ def attempts_of(kind: PuzzleKind, question: Grid, restart: Restart) -> Attempts:
         return _Views(kind, question)
     if restart.by == "search":
         return _Guesses(kind, question, restart)
-    return _Same(question)
+    return OneView(View(question, undo=_as_it_is))
 
 
 @final
-class _Same(Attempts):
-    def __init__(self, question: Grid) -> None:
-        self._view = View(question, undo=_as_it_is)
+class OneView(Attempts):
+    """The same view again and again."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
 
     @property
     def view(self) -> View:

@@ -3,7 +3,6 @@
 Source: TRM reference, evaluators/arc.py: candidates by number of votes, then by mean q.
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,10 +13,10 @@ from puzzles.kind import Grid
 
 @dataclass(frozen=True)
 class Vote:
-    """answer: (H, W) colours as the question itself is written; q_halt: the view's halt logit."""
+    """answer: (H, W) colours as the question itself is written; how sure its view was."""
 
     answer: Grid
-    q_halt: float
+    halt_probability: float
 
 
 @dataclass(frozen=True)
@@ -44,12 +43,8 @@ def ranked(votes: Iterable[Vote]) -> list[Candidate]:
             group[0].answer,
             votes=len(group),
             share=len(group) / total,
-            halt_probability=sum(_sigmoid(vote.q_halt) for vote in group) / len(group),
+            halt_probability=sum(vote.halt_probability for vote in group) / len(group),
         )
         for group in groups.values()
     ]
     return sorted(candidates, key=lambda c: (c.votes, c.halt_probability), reverse=True)
-
-
-def _sigmoid(logit: float) -> float:
-    return 0.5 * (1 + math.tanh(logit / 2))

@@ -44,6 +44,15 @@ class BudgetRules:
             return Budget(max_steps, attempts)
         return Budget(max_steps, attempts, arrived_s + request.deadline_ms / 1000)
 
+    def one_attempt(
+        self, asked: int | None, otherwise: int, deadline_ms: int | None, arrived_s: float
+    ) -> Budget:
+        """A single attempt of the supervision steps asked for. Raises: LimitExceededError."""
+        max_steps = _within("max_steps", asked, otherwise, self.max_steps_limit)
+        if deadline_ms is None:
+            return Budget(max_steps, attempts=1)
+        return Budget(max_steps, 1, arrived_s + deadline_ms / 1000)
+
 
 def _within(field: str, asked: int | None, otherwise: int, limit: int) -> int:
     """Raises: LimitExceededError."""

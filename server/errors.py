@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from puzzles.arc_task import InvalidTaskError
 from puzzles.errors import InvalidGridError, UnknownKindError, UnsupportedShapeError
 from server.batches import errors as batches
 from server.effort import LimitExceededError
@@ -18,9 +19,13 @@ from server.metrics import Metrics
 from server.scheduler import QueueFullError
 from server.schemas import Problem, ProblemError
 from server.solver import DrainingError, NotServedError
+from server.tasks.catalog import AdaptationUnavailableError, UnknownTaskError
 from server.worker import EngineDownError, EngineFailedError, WorkerClosedError
 
+# Which of the two forms of a request to solve was meant; never part of a field's name.
+PUZZLE_FORM, TASK_FORM = "puzzle form", "task form"
 MEDIA_TYPE = "application/problem+json"
+NO_FIELDS = frozenset({"body", PUZZLE_FORM, TASK_FORM})
 LONGEST_DETAIL = 500  # characters; a client's own junk is not sent back in full
 MOST_ERRORS = 100
 
@@ -86,6 +91,15 @@ BY_ERROR: Mapping[type[Exception], ProblemClass] = {
     ),
     NotServedError: ProblemClass(
         HTTPStatus.UNPROCESSABLE_ENTITY, "not_served", "No bundle for this puzzle is loaded"
+    ),
+    InvalidTaskError: ProblemClass(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_task", "The task is not what it should be"
+    ),
+    UnknownTaskError: ProblemClass(
+        HTTPStatus.NOT_FOUND, "unknown_task", "No loaded bundle knows this task"
+    ),
+    AdaptationUnavailableError: ProblemClass(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "adaptation_unavailable", "The task is not known"
     ),
     NotJsonError: UNSUPPORTED_MEDIA_TYPE,
     BodyTooLargeError: ProblemClass(
@@ -209,6 +223,13 @@ def _listed(error: Exception) -> list[ProblemError] | None:
             ProblemError(detail=_clean(fault.message), row=fault.row, column=fault.column)
             for fault in error.problems[:MOST_ERRORS]
         ]
+    if isinstance(error, InvalidTaskError):
+        return [
+            ProblemError(
+                detail=_clean(fault.message), row=fault.row, column=fault.column, field=error.place
+            )
+            for fault in error.problems[:MOST_ERRORS]
+        ]
     if isinstance(error, LimitExceededError):
         return [ProblemError(detail=str(error), field=error.field)]
     if isinstance(error, RequestValidationError | ValidationError):
@@ -219,7 +240,7 @@ def _listed(error: Exception) -> list[ProblemError] | None:
 def _validation_errors(error: RequestValidationError | ValidationError) -> list[ProblemError]:
     faults = []
     for found in error.errors()[:MOST_ERRORS]:
-        place = ".".join(str(part) for part in found["loc"] if part != "body")
+        place = ".".join(str(part) for part in found["loc"] if part not in NO_FIELDS)
         faults.append(ProblemError(detail=_clean(found["msg"]), field=_clean(place) or None))
     return faults
 

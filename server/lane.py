@@ -13,8 +13,8 @@ from typing import TypeVar, final
 import numpy as np
 import numpy.typing as npt
 
-from puzzles.kind import Grid, Grids, PuzzleKind, Tokens, Verdict
-from puzzles.restarts import Restart, attempts_of, start_noise
+from puzzles.kind import Grid, Grids, PuzzleKind, Tokens, Verdict, View
+from puzzles.restarts import OneView, Restart, attempts_of, start_noise
 from puzzles.search import Ended
 from server.engine import Engine, StepInputs
 from server.policy import Budget, Finish, Spent, Status, StepOutcome
@@ -32,6 +32,7 @@ class SolveResult:
     finish: Finish
     spent: Spent
     solution: Grid | None  # (H, W), only where the status is solved
+    answer: Grid | None  # (H, W), what the last supervision step said, whatever it is worth
     verdict: Verdict | None  # of the last answer; None if there was none
     halt_probability: float | None  # of the last supervision step; None if none ran
     queue_s: float
@@ -42,20 +43,41 @@ class SolveResult:
 class Job:
     """A question on its way: compared by identity, opaque to the scheduler."""
 
-    def __init__(self, lane: "Lane", question: Grid, budget: Budget, arrived_s: float) -> None:
+    def __init__(
+        self,
+        lane: "Lane",
+        question: Grid,
+        budget: Budget,
+        arrived_s: float,
+        *,
+        view: View | None = None,
+        first_task: int = 0,
+    ) -> None:
+        """view: how the only attempt sees the question [as the lane's attempts do].
+
+        first_task: row of the task table, of the task as it is.
+        """
         self.lane = lane
+        self.first_task = first_task
         self.question = question
         self.budget = budget
         self.arrived_s = arrived_s
         self.future: Future[SolveResult] = Future()
         self.ended: Ended | None = None  # how the last supervision step of its attempt did
-        self._attempts = attempts_of(lane.puzzle, question, lane.restart)
+        self._attempts = (
+            attempts_of(lane.puzzle, question, lane.restart) if view is None else OneView(view)
+        )
         self._ask()
 
     def restart(self) -> None:
         """Ask the question as the next attempt sees it: sets `view` and `tokens`."""
         self._attempts.go_on(self.ended)
         self._ask()
+
+    @property
+    def task(self) -> int:
+        """Row of the task table, of the task as the present view sees it."""
+        return self.first_task + self.view.variant
 
     def _ask(self) -> None:
         self.view = self._attempts.view
@@ -113,6 +135,7 @@ class Lane:
                 tokens=self.puzzle.encode(empty)[np.newaxis],
                 source=np.array([FRESH], np.int64),
                 noise=np.zeros((1, self._engine.state_len), np.float32),
+                task=np.zeros(1, np.int64) if spec.uses_task else None,
             )
         )
         self._engine.reset()
@@ -146,11 +169,12 @@ class Lane:
 
     def result(self, departure: Departure[Job], report: StepReport | None = None) -> SolveResult:
         """What a departed job gets; `report` is of the step after which it left its slot."""
-        solution = outcome = None
+        solution = answer = outcome = None
         if report is not None and departure.row is not None:
             outcome = report.outcomes[departure.row]
+            answer = report.answers[departure.row]
             if departure.finish.status is Status.solved:
-                solution = report.answers[departure.row]
+                solution = answer
         left_queue_s = departure.left_s if departure.started_s is None else departure.started_s
         return SolveResult(
             puzzle=self.name,
@@ -158,6 +182,7 @@ class Lane:
             finish=departure.finish,
             spent=departure.spent,
             solution=solution,
+            answer=answer,
             verdict=outcome.verdict if outcome else None,
             halt_probability=_probability(outcome.q_halt) if outcome else None,
             queue_s=left_queue_s - departure.arrived_s,
@@ -175,7 +200,10 @@ class Lane:
                 row.job.restart()
                 noise[i] = start_noise(self.restart, row.attempt, self._engine.state_len)
             self._questions[i], self._tokens[i] = row.job.question, row.job.tokens
-        return StepInputs(tokens=self._tokens, source=source, noise=noise)
+        task = None
+        if self.puzzle.spec.uses_task:
+            task = np.array([row.job.task for row in rows], np.int64)
+        return StepInputs(tokens=self._tokens, source=source, noise=noise, task=task)
 
 
 def _continued(before: npt.NDArray[ScalarT], source: npt.NDArray[np.int64]) -> npt.NDArray[ScalarT]:

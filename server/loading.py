@@ -20,6 +20,7 @@ from server.scheduler import Scheduler
 from server.self_check import check_agreement
 from server.settings import Settings, find_bundle
 from server.solver import Solver
+from server.tasks.catalog import read_catalog
 from server.tuning import measured_slots
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ def load_solver(settings: Settings) -> Solver:
             effort=settings.effort,
         ),
         Metrics(version("ponder")),
+        catalog=read_catalog(zip(bundles, manifests, strict=True)),
     )
 
 

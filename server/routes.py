@@ -7,13 +7,20 @@ from typing import Annotated, Any, final
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic import ValidationError
+from pydantic import Discriminator, Tag, ValidationError
 from starlette.types import Receive, Scope, Send
 
 from puzzles.errors import PuzzleError
 from server.arrivals import Arrivals, ClientGoneError
 from server.effort import LimitExceededError
-from server.errors import NotJsonError, TooManyItemsError, documented_problems, problem_of
+from server.errors import (
+    PUZZLE_FORM,
+    TASK_FORM,
+    NotJsonError,
+    TooManyItemsError,
+    documented_problems,
+    problem_of,
+)
 from server.lane import Job
 from server.schemas import (
     BatchAnswer,
@@ -28,6 +35,8 @@ from server.schemas import (
     SolveRequest,
 )
 from server.solver import NotServedError, Solver
+from server.tasks.schemas import TaskAnswer, TaskList, TaskSolveRequest
+from server.tasks.voting import counted, prepare_ballot
 
 ANSWERED, CLIENT_GONE = "answered", "client_gone"  # outcomes beside the codes of problems
 NDJSON = "application/x-ndjson"
@@ -66,6 +75,16 @@ async def get_batch_limit(request: Request) -> int:
     return int(request.app.state.batch_limit)
 
 
+def _form(body: Any) -> str:
+    """Which of the two requests a body is, before it is looked at."""
+    kind = body.get("kind") if isinstance(body, dict) else getattr(body, "kind", None)
+    return TASK_FORM if kind == "arc" else PUZZLE_FORM
+
+
+OneSolve = Annotated[
+    Annotated[SolveRequest, Tag(PUZZLE_FORM)] | Annotated[TaskSolveRequest, Tag(TASK_FORM)],
+    Discriminator(_form),
+]
 AppSolver = Annotated[Solver, Depends(get_solver)]
 BatchLimit = Annotated[int, Depends(get_batch_limit)]
 
@@ -83,8 +102,10 @@ NOT_WELL: dict[int | str, dict[str, Any]] = {503: {"model": Health}}
 
 
 @router.post("/v1/solve", responses=PROBLEMS, dependencies=[JsonBody])
-async def solve(body: SolveRequest, request: Request, solver: AppSolver) -> SolveAnswer:
-    """Solve one puzzle."""
+async def solve(body: OneSolve, request: Request, solver: AppSolver) -> SolveAnswer | TaskAnswer:
+    """Solve one puzzle, or answer the questions of one task."""
+    if isinstance(body, TaskSolveRequest):
+        return await _answer_task(body, request, solver)
     job = solver.prepare(body, arrived_s=solver.clock())
     arrivals = Arrivals({0: job})
     solver.submit([job])
@@ -150,6 +171,27 @@ async def readyz(solver: AppSolver) -> Response:
 async def metrics(solver: AppSolver) -> Response:
     """Prometheus metrics."""
     return Response(solver.metrics.page(), media_type=METRICS_PAGE)
+
+
+@router.get("/v1/tasks")
+async def tasks(solver: AppSolver) -> TaskList:
+    """The tasks that loaded bundles know, by name."""
+    return TaskList(tasks=solver.catalog.names)
+
+
+async def _answer_task(body: TaskSolveRequest, request: Request, solver: Solver) -> TaskAnswer:
+    arrived_s = solver.clock()
+    ballot = await asyncio.to_thread(prepare_ballot, body, solver, arrived_s)
+    arrivals = Arrivals(dict(enumerate(ballot.jobs)))
+    solver.submit(ballot.jobs)
+    found = {}
+    async with aclosing(arrivals.wait(request)) as results:
+        async for number, result in results:
+            if isinstance(result, Exception):
+                raise result
+            found[number] = result
+    solver.metrics.request(ANSWERED)
+    return counted(ballot, found, solver.clock() - arrived_s)
 
 
 def _prepare_all(

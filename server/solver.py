@@ -15,12 +15,14 @@ from puzzles.registry import select
 from server.effort import BudgetRules
 from server.lane import Job, Lane, SolveResult
 from server.metrics import Metrics
-from server.policy import OUT_OF_TIME, Finish, Spent, Status, StoppedBy
+from server.policy import OUT_OF_TIME, Budget, Finish, Spent, Status, StoppedBy
 from server.schemas import SolveRequest, read_grid
+from server.tasks.catalog import TaskCatalog
 from server.worker import Worker
 
 State = Literal["starting", "ready", "draining", "recovering", "failed"]
 
+TASK_HINT = "POST /v1/solve with `test` and `task` or `train`"
 GIVEN_COMPLETE = Finish(Status.solved, StoppedBy.verified)
 
 
@@ -46,8 +48,10 @@ class Solver:
         rules: BudgetRules,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
+        catalog: TaskCatalog | None = None,
     ) -> None:
         self.manifests = manifests
+        self.catalog = catalog or TaskCatalog(())
         self.metrics = metrics
         self.clock = clock
         self._lanes = {lane.name: lane for lane in lanes}
@@ -122,7 +126,7 @@ class Solver:
         Raises: QueueFullError, PuzzleError, NotServedError.
         """
         puzzle = select(request.kind, read_grid(request.grid))
-        self._lane(puzzle.spec.name).scheduler.check_room(1)
+        self.lane(puzzle.spec.name).scheduler.check_room(1)
 
     def prepare(self, request: SolveRequest, arrived_s: float) -> Job:
         """Check a request that arrived at `arrived_s` on the solver's clock.
@@ -133,13 +137,25 @@ class Solver:
         puzzle = select(request.kind, raw)
         question = puzzle.parse(raw)
         puzzle.check(question)
-        lane = self._lane(puzzle.spec.name)
+        if puzzle.spec.uses_task:
+            raise NotServedError(f"a question of {puzzle.spec.kind} needs its task: {TASK_HINT}")
+        lane = self.lane(puzzle.spec.name)
         efforts = self._efforts.get(lane.name, Efforts())
         budget = self._rules.budget(request, efforts, arrived_s)
         self.metrics.asked(lane.name, request.effort)
         return Job(lane, question, budget, arrived_s)
 
-    def _lane(self, puzzle: str) -> Lane:
+    def view_budget(
+        self, lane: Lane, max_steps: int | None, deadline_ms: int | None, arrived_s: float
+    ) -> Budget:
+        """What a view of a task's question may spend: one attempt, as deep as was trained.
+
+        Raises: LimitExceededError.
+        """
+        [trained] = [m.trained_supervision_steps for m in self.manifests if m.name == lane.model]
+        return self._rules.one_attempt(max_steps, trained, deadline_ms, arrived_s)
+
+    def lane(self, puzzle: str) -> Lane:
         """Raises: NotServedError."""
         if puzzle not in self._lanes:
             raise NotServedError(f"no bundle for {puzzle} is loaded; {', '.join(self._lanes)} are")
@@ -182,6 +198,7 @@ class Solver:
             finish=finish,
             spent=Spent(),
             solution=solution,
+            answer=solution,
             verdict=verdict,
             halt_probability=None,
             queue_s=self.clock() - job.arrived_s,

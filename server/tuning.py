@@ -44,6 +44,7 @@ def _timed_step(engine: Engine, puzzle: PuzzleKind, rows: int, clock: Callable[[
         tokens=np.repeat(empty[np.newaxis], rows, 0),
         source=np.full(rows, FRESH, np.int64),
         noise=np.zeros((rows, engine.state_len), np.float32),
+        task=np.zeros(rows, np.int64) if spec.uses_task else None,
     )
     begun_s = clock()
     engine.step(inputs)

@@ -1,5 +1,6 @@
 """Answer the questions of tasks: every view is a row, the rows of a question vote."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -59,7 +60,8 @@ def answer_all(
         for (_, view), answer, q_halt, taken in zip(part, *found, strict=True):
             if not len(steps) % views:
                 votes.append([])
-            votes[-1].append(Vote(cropped(view.undo(arc.decode(answer))), float(q_halt)))
+            probability = 0.5 * (1 + math.tanh(float(q_halt) / 2))
+            votes[-1].append(Vote(cropped(view.undo(arc.decode(answer))), probability))
             steps.append(int(taken))
         if on_rows is not None:
             on_rows(begin + len(part))

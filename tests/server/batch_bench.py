@@ -39,7 +39,9 @@ class FakeSolver:
 
     def answer(self, *names: str, finish: Finish = SOLVED) -> None:
         for name in names:
-            result = SolveResult("sudoku-4x4", "fake", finish, Spent(), None, None, None, 0.0, 0.0)
+            result = SolveResult(
+                "sudoku-4x4", "fake", finish, Spent(), None, None, None, None, 0.0, 0.0
+            )
             self.waiting.pop(name).set_result(result)
 
     def fail(self, name: str, error: Exception) -> None:

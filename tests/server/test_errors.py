@@ -23,9 +23,10 @@ NOT_FOR_CLIENTS = {
 
 
 def own_errors() -> set[type[Exception]]:
-    modules = [puzzles.errors] + [
+    modules = [
         importlib.import_module(found.name)
-        for found in pkgutil.walk_packages(server.__path__, "server.")
+        for package in (puzzles, server)
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
         if not found.name.endswith("__main__")
     ]
     return {
