@@ -77,3 +77,33 @@ def test_the_manifest_vouches_for_every_graph() -> None:
 def test_the_bundle_is_small() -> None:
     size = sum(path.stat().st_size for path in (ROOT / SHIPPED_BUNDLE).iterdir())
     assert size < 12 * 2**20
+
+
+@pytest.fixture(scope="module")
+def arc_client() -> Iterator[TestClient]:
+    settings = Settings(bundles=(ROOT / "bundles" / "arc-small",), threads=1, slots=8)
+    with TestClient(create_app(load_solver(settings), settings)) as served:
+        yield served
+
+
+def test_the_arc_bundle_answers_a_question_of_a_task_that_it_knows(arc_client: TestClient) -> None:
+    # The test pair of task 3618c87e of ARC-AGI-1 (Apache-2.0).
+    question = [[0] * 5, [0] * 5, [0, 0, 1, 0, 1], [0, 0, 5, 0, 5], [5] * 5]
+    right = [[0] * 5, [0] * 5, [0] * 5, [0, 0, 5, 0, 5], [5, 5, 1, 5, 1]]
+    body = {"kind": "arc", "task": "3618c87e", "test": [question]}
+    answer = arc_client.post("/v1/solve", json=body).json()
+    [attempt, *_] = answer["results"][0]["attempts"]
+    assert attempt["answer"] == right
+    assert attempt["votes"] == 8
+    assert answer["verified"] is None
+
+
+def test_the_arc_bundle_can_be_adapted_from() -> None:
+    manifest = Manifest.read(ROOT / "bundles" / "arc-small")
+    assert manifest.tasks is not None
+    assert manifest.tasks.tasks == 312
+    held_out = (ROOT / "recipes" / "arc_held_out.txt").read_text().splitlines()
+    names = [
+        entry["name"] for entry in json.loads((ROOT / "bundles/arc-small/tasks.json").read_text())
+    ]
+    assert not set(names) & set(held_out)
