@@ -1,8 +1,5 @@
 """The data set on disk: a directory of memory-mapped arrays and `dataset.json`, written last."""
 
-import hashlib
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +7,18 @@ from typing import Any, Literal, final
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
+
+from training.set_files import (
+    DatasetError,
+    SetInfo,
+    check_file,
+    file_sha256,
+    read_info,
+    written_aside,
+)
+
+__all__ = ["DatasetError"]  # raised here, made in `set_files`
 
 FORMAT_VERSION = 1
 DATASET_FILE = "dataset.json"
@@ -19,10 +27,6 @@ ARRAYS = ("questions", "answers", "ratings", "sources")
 Indices = npt.NDArray[np.int64]
 # 1k: nothing but the 1,000 training puzzles of Sudoku-Extreme; open: any that are in no test file.
 Regime = Literal["1k", "open"]
-
-
-class DatasetError(Exception):
-    """A data set that cannot be read or written: missing, damaged, empty, or another puzzle's."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class SplitInfo(_Frozen):
     sha256: dict[str, str]
 
 
-class DatasetInfo(_Frozen):
+class DatasetInfo(SetInfo, frozen=True, extra="forbid"):
     """What `dataset.json` says."""
 
     format_version: int = FORMAT_VERSION
@@ -87,16 +91,8 @@ class DatasetInfo(_Frozen):
     def read(cls, directory: Path) -> "DatasetInfo":
         """Raises: DatasetError naming the file and what is wrong with it."""
         path = directory / DATASET_FILE
-        if not path.is_file():
-            raise DatasetError(f"{path}: no such file; build a data set with `ponder data`")
-        try:
-            info = cls.model_validate_json(path.read_bytes())
-        except ValidationError as error:
-            raise DatasetError(f"{path}: {error}") from error
-        if info.format_version != FORMAT_VERSION:
-            found = f"format version {info.format_version}"
-            raise DatasetError(f"{path}: {found}, expected {FORMAT_VERSION}")
-        return info
+        made_by = "build a data set with `ponder data`"
+        return read_info(cls, path, version=FORMAT_VERSION, made_by=made_by)
 
 
 @final
@@ -148,11 +144,7 @@ def write_dataset(
 
     Raises: DatasetError if `directory` exists already.
     """
-    if directory.exists():
-        raise DatasetError(f"{directory}: exists already; choose another or remove it")
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-    try:
+    with written_aside(directory) as aside:
         info = DatasetInfo(
             puzzle=puzzle,
             seed=seed,
@@ -162,11 +154,6 @@ def write_dataset(
             splits={name: _write_split(aside, name, split) for name, split in splits.items()},
         )
         (aside / DATASET_FILE).write_text(info.model_dump_json(indent=1) + "\n")
-        aside.chmod(0o755)  # mkdtemp makes it private
-        aside.rename(directory)
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
     return info
 
 
@@ -185,22 +172,14 @@ def _write_split(directory: Path, name: str, split: Split) -> SplitInfo:
     for array_name, array in arrays.items():
         path = _array_path(directory, name, array_name)
         np.save(path, array, allow_pickle=False)
-        hashes[array_name] = _sha256(path)
+        hashes[array_name] = file_sha256(path)
     return SplitInfo(count=len(split.puzzles), sha256=hashes)
 
 
 def _map_array(directory: Path, split: str, name: str, info: SplitInfo) -> npt.NDArray[Any]:
     path = _array_path(directory, split, name)
-    if not path.is_file():
-        raise DatasetError(f"{path}: {DATASET_FILE} names it, but there is no such file")
-    if _sha256(path) != info.sha256.get(name):
-        raise DatasetError(f"{path}: damaged: its sha256 is not the one in {DATASET_FILE}")
+    check_file(path, info.sha256.get(name), DATASET_FILE)
     array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     if len(array) != info.count:
         raise DatasetError(f"{path}: {len(array)} puzzles, but {DATASET_FILE} says {info.count}")
     return array
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,30 +5,32 @@ answers.json   the answers to the questions: for validation and evaluation alone
 task_set.json  what it is, written last
 """
 
-import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from puzzles.arc_task import ArcTask, InvalidTaskError, Pair
 from puzzles.kind import Grid
-from training.dataset import DatasetError
+from training.set_files import (
+    DatasetError,
+    SetInfo,
+    check_file,
+    file_sha256,
+    read_info,
+    written_aside,
+)
 
 FORMAT_VERSION = 1
 TASK_SET_FILE = "task_set.json"
 TASKS_FILE, ANSWERS_FILE = "tasks.json", "answers.json"
 
 
-class TaskSetInfo(BaseModel):
+class TaskSetInfo(SetInfo, frozen=True, extra="forbid"):
     """What `task_set.json` says."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format_version: int = FORMAT_VERSION
     puzzle: str  # PuzzleSpec.name, the canvas that all grids fit
@@ -41,16 +43,8 @@ class TaskSetInfo(BaseModel):
     def read(cls, directory: Path) -> "TaskSetInfo":
         """Raises: DatasetError naming the file and what is wrong with it."""
         path = directory / TASK_SET_FILE
-        if not path.is_file():
-            raise DatasetError(f"{path}: no such file; build a task set with `ponder data arc`")
-        try:
-            info = cls.model_validate_json(path.read_bytes())
-        except ValidationError as error:
-            raise DatasetError(f"{path}: {error}") from error
-        if info.format_version != FORMAT_VERSION:
-            found = f"format version {info.format_version}"
-            raise DatasetError(f"{path}: {found}, expected {FORMAT_VERSION}")
-        return info
+        made_by = "build a task set with `ponder data arc`"
+        return read_info(cls, path, version=FORMAT_VERSION, made_by=made_by)
 
 
 @final
@@ -99,15 +93,11 @@ def write_task_set(
 
     Raises: DatasetError if `directory` exists already.
     """
-    if directory.exists():
-        raise DatasetError(f"{directory}: exists already; choose another or remove it")
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     contents = {
         TASKS_FILE: [_entry(task) for task in tasks],
         ANSWERS_FILE: {task.name: list(map(_rows, task.task.answers)) for task in tasks},
     }
-    try:
+    with written_aside(directory) as aside:
         for name, content in contents.items():
             (aside / name).write_text(json.dumps(content, separators=(",", ":")) + "\n")
         info = TaskSetInfo(
@@ -115,14 +105,9 @@ def write_task_set(
             tasks=len(tasks),
             sources=tuple(dict.fromkeys(task.source for task in tasks)),
             provenance=tuple(provenance),
-            sha256={name: _sha256(aside / name) for name in contents},
+            sha256={name: file_sha256(aside / name) for name in contents},
         )
         (aside / TASK_SET_FILE).write_text(info.model_dump_json(indent=1) + "\n")
-        aside.chmod(0o755)  # mkdtemp makes it private
-        aside.rename(directory)
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
     return info
 
 
@@ -153,15 +138,8 @@ def _rows(grid: Grid | None) -> list[list[int]] | None:
 
 def _read(directory: Path, name: str, info: TaskSetInfo) -> Any:
     path = directory / name
-    if not path.is_file():
-        raise DatasetError(f"{path}: {TASK_SET_FILE} names it, but there is no such file")
-    if _sha256(path) != info.sha256.get(name):
-        raise DatasetError(f"{path}: damaged: its sha256 is not the one in {TASK_SET_FILE}")
+    check_file(path, info.sha256.get(name), TASK_SET_FILE)
     return json.loads(path.read_bytes())
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def answered(task: ArcTask) -> tuple[Pair, ...]:
