@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cli.adaptation_progress import run_with_bar
 from cli.checkpoints import CheckpointChoice, chosen_checkpoint
-from cli.console import console, errors, said_clearly
+from cli.console import console, said_clearly
 
 if TYPE_CHECKING:
-    from training.adaptation import Adaptation, AdaptationPlan, AdaptationProgress, Adapted
+    from training.adaptation import Adapted
     from training.task_solves import Answered
 
 
@@ -36,6 +36,7 @@ def adapt(
     ] = True,
     which: CheckpointChoice = "best",
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     submission: Annotated[
         Path | None, typer.Option(help="Write the answers in the competition's format.")
     ] = None,
@@ -45,6 +46,8 @@ def adapt(
 ) -> None:
     """Learn a task from its demonstrations and answer its questions, two attempts each."""
     import json
+
+    import torch
 
     from model.checkpoint import CheckpointError
     from model.devices import DeviceError, resolve_device
@@ -56,6 +59,8 @@ def adapt(
     from training.task_scores import is_solved
     from training.task_scores import submission as submitted
 
+    if threads is not None:
+        torch.set_num_threads(threads)
     with said_clearly(CheckpointError, DatasetError, DeviceError):
         asked = one_task(task, name)
         plan = AdaptationPlan(what=what, minutes=minutes, views=views, compile=compiled)
@@ -67,7 +72,7 @@ def adapt(
         )
         if out is not None and out.exists():
             raise CheckpointError(f"{out} exists; a checkpoint is never overwritten")
-        adapted = _run(adaptation, asked.name, plan)
+        adapted = run_with_bar(adaptation, asked.name, plan)
         answered = answers_of(adapted.trm, adapted.arc, asked.name, asked.task.questions, plan)
     if out is not None:
         adaptation.save(out, asked.name)
@@ -88,31 +93,9 @@ def adapt(
         draw_tasks(answered, right, picture)
 
 
-def _run(adaptation: "Adaptation", name: str, plan: "AdaptationPlan") -> "Adapted":
-    """With a bar over the time; Ctrl-C ends it with what was learnt until then."""
-    from training.session import StopFlag
-
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[figures]}"),
-    )
-    stop = StopFlag()
-    with Progress(*columns, console=errors) as bar, stop.installed():
-        line = bar.add_task(name, total=60 * plan.minutes, figures="compiling …")
-
-        def show(progress: "AdaptationProgress") -> None:
-            figures = f"loss {progress.loss:.3f}  exact {progress.exact:.0%}"
-            if progress.held_out is not None:
-                figures += f"  held-out {'right' if progress.held_out else 'wrong'}"
-            bar.update(line, completed=progress.seconds, figures=figures)
-
-        return adaptation.run(show, stop)
-
-
 def _show(adapted: "Adapted", answered: "list[Answered]") -> None:
-    held_out = {None: "none", True: "right", False: "wrong"}[adapted.held_out]
+    found = adapted.held_out
+    held_out = "none" if found is None else f"{found.accuracy:.0%} of its views right"
     console.print(
         f"{adapted.optimizer_steps} optimizer steps in {adapted.seconds:.0f} s; "
         f"held-out demonstration: {held_out}; no rule can check an answer",

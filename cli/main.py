@@ -3,6 +3,7 @@
 import typer
 
 from cli import (
+    adaptation_job,
     adapting,
     bench_engine,
     bench_http,
@@ -25,6 +26,7 @@ def create_app() -> typer.Typer:
     )
     ponder.command()(evaluating.evaluate)
     ponder.command()(adapting.adapt)
+    ponder.command(hidden=True)(adaptation_job.adapt_job)
     ponder.command()(training.plot)
     ponder.command()(training.train)
     # The server reads its own options: they are its settings.

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from export.manifest import BundleError
-from server.batches.errors import BatchDirectoryError, StorageError
+from server.batches.errors import BatchDirectoryError
+from server.disk import StorageError
 from server.logs import set_up_logging
 from server.serving import AddressError, serve
 from server.settings import read_settings
+from server.tasks.errors import TaskDirectoryError
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -21,7 +23,13 @@ def main(arguments: Sequence[str]) -> int:
     except ValidationError as error:
         wrong = [".".join(map(str, e["loc"])) + ": " + e["msg"] for e in error.errors()]
         return _failed("; ".join(text.removeprefix(": ") for text in wrong))
-    except (AddressError, BundleError, BatchDirectoryError, StorageError) as error:
+    except (
+        AddressError,
+        BundleError,
+        BatchDirectoryError,
+        TaskDirectoryError,
+        StorageError,
+    ) as error:
         return _failed(str(error))
     return 0
 

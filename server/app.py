@@ -18,19 +18,27 @@ from server.routes import CLIENT_GONE, router
 from server.settings import Settings
 from server.shedding import Shedding
 from server.solver import Solver
+from server.tasks.routes import router as tasks_router
+from server.tasks.service import Tasks
 
 CLIENT_GONE_STATUS = 499  # nobody reads it
 
 
-def create_app(solver: Solver, settings: Settings, batches: Batches | None = None) -> FastAPI:
+def create_app(
+    solver: Solver,
+    settings: Settings,
+    batches: Batches | None = None,
+    tasks: Tasks | None = None,
+) -> FastAPI:
     """An application that runs `solver`, loaded and warm, for as long as it lives itself.
 
-    And `batches`; without any it has no endpoints for them.
+    And `batches`, without which it has no endpoints for them, and `tasks`, without which it
+    learns none.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        with solver, batches or nullcontext():
+        with solver, batches or nullcontext(), tasks or nullcontext():
             yield
 
     async def on_error(_: Request, error: Exception) -> Response:
@@ -53,6 +61,8 @@ def create_app(solver: Solver, settings: Settings, batches: Batches | None = Non
     if batches is not None:
         app.state.batches = batches
         app.include_router(batches_router)
+    app.state.tasks = tasks
+    app.include_router(tasks_router)
     app.add_middleware(Shedding, solver=solver)  # within the one below, which reads the body
     app.add_middleware(
         BodyLimit,

@@ -10,8 +10,8 @@ from server.schemas import SolveRequest
 class LimitExceededError(Exception):
     """A request asks for more than the server's settings allow; `field` names what."""
 
-    def __init__(self, field: str, asked: int, limit: int) -> None:
-        super().__init__(f"{field} is {asked}, this server allows up to {limit}")
+    def __init__(self, field: str, asked: float, limit: float) -> None:
+        super().__init__(f"{field} is {asked:g}, this server allows up to {limit:g}")
         self.field = field
 
 

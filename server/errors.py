@@ -14,12 +14,14 @@ from starlette.responses import Response
 from puzzles.arc_task import InvalidTaskError
 from puzzles.errors import InvalidGridError, UnknownKindError, UnsupportedShapeError
 from server.batches import errors as batches
+from server.disk import StorageError
 from server.effort import LimitExceededError
 from server.metrics import Metrics
 from server.scheduler import QueueFullError
 from server.schemas import Problem, ProblemError
 from server.solver import DrainingError, NotServedError
-from server.tasks.catalog import AdaptationUnavailableError, UnknownTaskError
+from server.tasks import errors as tasks
+from server.tasks.catalog import UnknownTaskError
 from server.worker import EngineDownError, EngineFailedError, WorkerClosedError
 
 # Which of the two forms of a request to solve was meant; never part of a field's name.
@@ -96,10 +98,22 @@ BY_ERROR: Mapping[type[Exception], ProblemClass] = {
         HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_task", "The task is not what it should be"
     ),
     UnknownTaskError: ProblemClass(
-        HTTPStatus.NOT_FOUND, "unknown_task", "No loaded bundle knows this task"
+        HTTPStatus.NOT_FOUND, "unknown_task", "Nobody here knows this task"
     ),
-    AdaptationUnavailableError: ProblemClass(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "adaptation_unavailable", "The task is not known"
+    tasks.AdaptationUnavailableError: ProblemClass(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "adaptation_unavailable", "This server cannot learn tasks"
+    ),
+    tasks.AdaptationFailedError: ProblemClass(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "adaptation_failed", "The task could not be learnt"
+    ),
+    tasks.AdaptationQueueFullError: ProblemClass(
+        HTTPStatus.TOO_MANY_REQUESTS, "adaptations_waiting", "Too many tasks wait to be learnt"
+    ),
+    tasks.TaskNotReadyError: ProblemClass(
+        HTTPStatus.CONFLICT, "task_not_ready", "The task is not learnt"
+    ),
+    tasks.TaskInBundleError: ProblemClass(
+        HTTPStatus.CONFLICT, "task_in_bundle", "The task cannot be removed"
     ),
     NotJsonError: UNSUPPORTED_MEDIA_TYPE,
     BodyTooLargeError: ProblemClass(
@@ -153,7 +167,7 @@ BY_ERROR: Mapping[type[Exception], ProblemClass] = {
     batches.RangeNotSatisfiableError: ProblemClass(
         HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "no_such_range", "Nothing is there yet"
     ),
-    batches.StorageError: ProblemClass(
+    StorageError: ProblemClass(
         HTTPStatus.INSUFFICIENT_STORAGE, "storage_failed", "The disk refuses to write or read"
     ),
 }

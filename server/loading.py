@@ -21,7 +21,10 @@ from server.self_check import check_agreement
 from server.settings import Settings, find_bundle
 from server.solver import Solver
 from server.tasks.catalog import read_catalog
+from server.tasks.service import Tasks
 from server.tuning import measured_slots
+
+TASK_SLOTS = 8  # of a learnt task: one question in all turns; measuring takes longer than it saves
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,26 @@ def load_solver(settings: Settings) -> Solver:
         Metrics(version("ponder")),
         catalog=read_catalog(zip(bundles, manifests, strict=True)),
     )
+
+
+def open_tasks(solver: Solver, settings: Settings) -> Tasks | None:
+    """Where tasks are learnt; None if the settings or the bundles have no use for it.
+
+    Raises: TaskDirectoryError, StorageError.
+    """
+    bundles = [find_bundle(path) for path in settings.bundles]
+    pairs = list(zip(bundles, solver.manifests, strict=True))
+    if not settings.adapt or not any(manifest.tasks for manifest in solver.manifests):
+        return None
+    return Tasks(solver, settings, pairs, lambda bundle: open_task_lane(bundle, settings))
+
+
+def open_task_lane(bundle: Path, settings: Settings) -> Lane:
+    """The one lane of a learnt task's bundle, warm. Raises: BundleError."""
+    slots = settings.slots or TASK_SLOTS
+    manifest = Manifest.read(bundle)
+    [lane] = _open_lanes(bundle, manifest, settings.model_copy(update={"slots": slots}))
+    return lane
 
 
 def _open_lanes(bundle: Path, manifest: Manifest, settings: Settings) -> Iterator[Lane]:

@@ -6,7 +6,7 @@ of a problem; all other labels are the words of the API.
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import final
+from typing import Literal, final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -60,6 +60,12 @@ class Metrics:
         self._batch_lines = counter(
             "ponder_batch_lines", "Lines of batches answered, and stored.", ["outcome"]
         )
+        self._adaptations = counter(
+            "ponder_adaptations", "Tasks whose learning ended: ready or failed.", ["outcome"]
+        )
+        self._adaptations_waiting = gauge(
+            "ponder_adaptations_waiting", "Tasks that wait to be learnt."
+        )
         self._queue_seconds = histogram(
             "ponder_queue_seconds", "Arrival to slot.", ["puzzle"], buckets=WAIT_BUCKETS
         )
@@ -85,17 +91,28 @@ class Metrics:
             "ponder_step_rows", "Rows per supervision step.", ["puzzle"], buckets=ROW_BUCKETS
         )
 
-    def watch(self, lanes: Iterable[Lane]) -> None:
-        """Read queue depth and active slots from these lanes whenever somebody asks."""
-        for lane in lanes:
-            self._queue_depth.labels(lane.name).set_function(partial(_waiting, lane))
-            self._background_depth.labels(lane.name).set_function(partial(_in_background, lane))
-            self._slots_active.labels(lane.name).set_function(partial(_working, lane))
+    def watch(self, puzzles: Iterable[str], lanes: Callable[[], Iterable[Lane]]) -> None:
+        """Read queue depth and active slots from the lanes of now whenever somebody asks."""
+        for puzzle in puzzles:
+            for gauge, figure in (
+                (self._queue_depth, _waiting),
+                (self._background_depth, _in_background),
+                (self._slots_active, _working),
+            ):
+                gauge.labels(puzzle).set_function(partial(_total, figure, puzzle, lanes))
 
     def watch_batches(self, count: Callable[[BatchState], float]) -> None:
         """Read how many batches there are in each state whenever somebody asks."""
         for state in STATES:
             self._batches.labels(state).set_function(partial(count, state))
+
+    def watch_adaptations(self, waiting: Callable[[], float]) -> None:
+        """Read how many tasks wait to be learnt whenever somebody asks."""
+        self._adaptations_waiting.set_function(waiting)
+
+    def adaptation(self, outcome: Literal["ready", "failed"]) -> None:
+        """Learning a task has ended."""
+        self._adaptations.labels(outcome).inc()
 
     def batch_line(self, outcome: str) -> None:
         """A line of a batch has its answer, for good."""
@@ -132,6 +149,12 @@ class Metrics:
     def page(self) -> bytes:
         """Prometheus text format."""
         return generate_latest(self._registry)
+
+
+def _total(
+    figure: Callable[[Lane], float], puzzle: str, lanes: Callable[[], Iterable[Lane]]
+) -> float:
+    return sum(figure(lane) for lane in lanes() if lane.name == puzzle)
 
 
 def _waiting(lane: Lane) -> float:

@@ -35,7 +35,8 @@ from server.schemas import (
     SolveRequest,
 )
 from server.solver import NotServedError, Solver
-from server.tasks.schemas import TaskAnswer, TaskList, TaskSolveRequest
+from server.tasks.schemas import TaskAnswer, TaskSolveRequest
+from server.tasks.service import Tasks
 from server.tasks.voting import counted, prepare_ballot
 
 ANSWERED, CLIENT_GONE = "answered", "client_gone"  # outcomes beside the codes of problems
@@ -75,6 +76,13 @@ async def get_batch_limit(request: Request) -> int:
     return int(request.app.state.batch_limit)
 
 
+async def get_tasks(request: Request) -> Tasks | None:
+    """The application's tasks; None if it learns none."""
+    tasks = request.app.state.tasks
+    assert tasks is None or isinstance(tasks, Tasks)
+    return tasks
+
+
 def _form(body: Any) -> str:
     """Which of the two requests a body is, before it is looked at."""
     kind = body.get("kind") if isinstance(body, dict) else getattr(body, "kind", None)
@@ -86,6 +94,7 @@ OneSolve = Annotated[
     Discriminator(_form),
 ]
 AppSolver = Annotated[Solver, Depends(get_solver)]
+AppTasks = Annotated[Tasks | None, Depends(get_tasks)]
 BatchLimit = Annotated[int, Depends(get_batch_limit)]
 
 
@@ -102,9 +111,13 @@ NOT_WELL: dict[int | str, dict[str, Any]] = {503: {"model": Health}}
 
 
 @router.post("/v1/solve", responses=PROBLEMS, dependencies=[JsonBody])
-async def solve(body: OneSolve, request: Request, solver: AppSolver) -> SolveAnswer | TaskAnswer:
+async def solve(
+    body: OneSolve, request: Request, solver: AppSolver, tasks: AppTasks
+) -> SolveAnswer | TaskAnswer:
     """Solve one puzzle, or answer the questions of one task."""
     if isinstance(body, TaskSolveRequest):
+        if tasks is not None and body.task is not None:
+            await asyncio.to_thread(tasks.check_ready, body.task)
         return await _answer_task(body, request, solver)
     job = solver.prepare(body, arrived_s=solver.clock())
     arrivals = Arrivals({0: job})
@@ -171,12 +184,6 @@ async def readyz(solver: AppSolver) -> Response:
 async def metrics(solver: AppSolver) -> Response:
     """Prometheus metrics."""
     return Response(solver.metrics.page(), media_type=METRICS_PAGE)
-
-
-@router.get("/v1/tasks")
-async def tasks(solver: AppSolver) -> TaskList:
-    """The tasks that loaded bundles know, by name."""
-    return TaskList(tasks=solver.catalog.names)
 
 
 async def _answer_task(body: TaskSolveRequest, request: Request, solver: Solver) -> TaskAnswer:

@@ -15,7 +15,7 @@ import uvicorn
 
 from server.app import create_app
 from server.batches.service import Batches
-from server.loading import load_solver
+from server.loading import load_solver, open_tasks
 from server.settings import Settings
 from server.slow_clients import Connection, SlowClients
 from server.solver import Solver
@@ -34,16 +34,17 @@ class AddressError(Exception):
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    Raises: AddressError, BundleError, BatchDirectoryError, StorageError.
+    Raises: AddressError, BundleError, BatchDirectoryError, TaskDirectoryError, StorageError.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     with _bind(settings.host, settings.port) as listener:
         solver = load_solver(settings)
         batches = Batches(solver, settings) if settings.batches else None
+        tasks = open_tasks(solver, settings)
         gc.collect()
         gc.freeze()  # what is there now stays: full collections need not look at it again
         config = uvicorn.Config(
-            create_app(solver, settings, batches),
+            create_app(solver, settings, batches, tasks),
             log_config=None,
             access_log=False,
             ws="none",  # so that every connection is one of HTTP

@@ -65,6 +65,24 @@ class Settings(BaseSettings):
     batch_lines_in_flight: int = Field(
         1024, ge=1, description="lines of all batches that wait or work at once"
     )
+    adapt: bool = Field(
+        True, description="learn ARC tasks that no bundle knows, and serve those learnt before"
+    )
+    task_dir: Path = Field(
+        Path("data/tasks"), description="where tasks that are handed in are kept; for one server"
+    )
+    tasks_loaded: int = Field(
+        16, ge=1, description="learnt tasks in memory; the least recently used leave it first"
+    )
+    adapt_minutes: float = Field(
+        5.0, gt=0, description="time to learn a task, where a request does not say"
+    )
+    adapt_minutes_limit: float = Field(60.0, gt=0, description="most minutes of any request")
+    adapt_queue_limit: int = Field(64, ge=1, description="tasks that may wait to be learnt")
+    adapt_device: str = Field("cpu", description="where tasks are learnt: cpu, cuda or cuda:N")
+    adapt_threads: int | None = Field(
+        None, ge=1, description="CPU threads of learning; unset: one less than there are cores"
+    )
     body_limit_bytes: int = Field(2 * 1024 * 1024, ge=1, description="size of a request's body")
     receive_seconds: float = Field(
         10.0, gt=0, description="time that a client may take to send a request"
@@ -85,7 +103,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":
+        minutes, minutes_limit = self.adapt_minutes, self.adapt_minutes_limit
         for name, value, limit_name, limit in (
+            ("adapt_minutes", minutes, "adapt_minutes_limit", minutes_limit),
             ("batch_limit", self.batch_limit, "queue_limit", self.queue_limit),
             ("max_steps", self.max_steps, "max_steps_limit", self.max_steps_limit),
             ("attempts", self.attempts, "attempts_limit", self.attempts_limit),

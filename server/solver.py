@@ -62,7 +62,7 @@ class Solver:
         self._worker = Worker(lanes, metrics, clock)
         self._draining = False
         self._started = False
-        metrics.watch(lanes)
+        metrics.watch(self._lanes, lambda: self._worker.lanes)
 
     def __enter__(self) -> "Solver":
         self._worker.start()
@@ -146,13 +146,12 @@ class Solver:
         return Job(lane, question, budget, arrived_s)
 
     def view_budget(
-        self, lane: Lane, max_steps: int | None, deadline_ms: int | None, arrived_s: float
+        self, trained: int, max_steps: int | None, deadline_ms: int | None, arrived_s: float
     ) -> Budget:
         """What a view of a task's question may spend: one attempt, as deep as was trained.
 
         Raises: LimitExceededError.
         """
-        [trained] = [m.trained_supervision_steps for m in self.manifests if m.name == lane.model]
         return self._rules.one_attempt(max_steps, trained, deadline_ms, arrived_s)
 
     def lane(self, puzzle: str) -> Lane:

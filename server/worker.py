@@ -8,7 +8,7 @@ works.
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import final
@@ -50,7 +50,8 @@ class Worker:
     """Steps every lane with work in turn, on one thread. Its methods may be called from any.
 
     Schedulers are only touched under the lock; engines only by the thread, outside it, so that
-    puzzles are accepted and cancelled while a supervision step runs.
+    puzzles are accepted and cancelled while a supervision step runs. A lane that it was not made
+    with is a guest: it comes with its first job, and is forgotten once it has none.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class Worker:
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
         """probe_seconds: between the probes of a lane that was given up."""
-        self._lanes = lanes
+        # Replaced, never changed: the thread and readers of metrics walk over it without the lock.
         self._breakers = {lane: Breaker(probe_seconds) for lane in lanes}
+        self._residents = frozenset(lanes)
+        self._probe_seconds = probe_seconds
         self._metrics = metrics
         self._clock = clock
         self._changed = threading.Condition()
@@ -82,6 +85,11 @@ class Worker:
         self._thread.join()
 
     @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """The lanes that it was made with, and guests that have work."""
+        return tuple(self._breakers)
+
+    @property
     def alive(self) -> bool:
         """Whether the thread runs."""
         return self._thread.is_alive()
@@ -90,7 +98,7 @@ class Worker:
     def idle(self) -> bool:
         """Whether no puzzle waits or works."""
         with self._changed:
-            return all(lane.scheduler.idle for lane in self._lanes)
+            return all(lane.scheduler.idle for lane in self.lanes)
 
     @property
     def healthy(self) -> bool:
@@ -108,9 +116,10 @@ class Worker:
         with self._changed:
             if self._closing or (behind and self._draining):
                 raise WorkerClosedError
-            down = [job for job in jobs if self._breakers[job.lane].is_open]
+            self._welcome(job.lane for job in jobs)
+            down = [(job, self._down(job.lane)) for job in jobs if self._breakers[job.lane].is_open]
             queued = [job for job in jobs if not self._breakers[job.lane].is_open]
-            for lane in () if behind else self._lanes:
+            for lane in () if behind else self.lanes:
                 lane.scheduler.check_room(sum(job.lane is lane for job in queued))
             for job in queued:
                 scheduler = job.lane.scheduler
@@ -118,8 +127,8 @@ class Worker:
             self._changed.notify()
         for job in queued:
             job.future.add_done_callback(partial(self._forget_cancelled, job))
-        for job in down:
-            _fail(job, self._down(job.lane))
+        for job, error in down:
+            _fail(job, error)
 
     def drain(self, seconds: float) -> None:
         """Let no request run for longer than this; lines of batches fail at once, to be repeated.
@@ -128,11 +137,26 @@ class Worker:
         """
         with self._changed:
             self._draining = True
-            lines = [job for lane in self._lanes for job in lane.scheduler.clear_background()]
-            for lane in self._lanes:
+            lines = [job for lane in self.lanes for job in lane.scheduler.clear_background()]
+            for lane in self.lanes:
                 lane.scheduler.limit_deadlines(self._clock() + seconds)
         for job in lines:
             _fail(job, WorkerClosedError())
+
+    def _welcome(self, lanes: Iterable[Lane]) -> None:
+        new = {lane: Breaker(self._probe_seconds) for lane in lanes if lane not in self._breakers}
+        if new:
+            self._breakers = self._breakers | new
+
+    def _forget_guests(self) -> None:
+        if len(self._breakers) == len(self._residents):
+            return
+        with self._changed:
+            self._breakers = {
+                lane: breaker
+                for lane, breaker in self._breakers.items()
+                if lane in self._residents or not lane.scheduler.idle
+            }
 
     def _forget_cancelled(self, job: Job, future: Future[SolveResult]) -> None:
         if future.cancelled():
@@ -142,8 +166,9 @@ class Worker:
     def _run(self) -> None:
         try:
             while self._wait_for_work():
-                for lane in self._lanes:
+                for lane in self.lanes:
                     self._advance(lane)
+                self._forget_guests()
         finally:
             self._abandon()
 
@@ -154,7 +179,7 @@ class Worker:
             return not self._closing
 
     def _has_work(self) -> bool:
-        return self._closing or any(not lane.scheduler.idle for lane in self._lanes)
+        return self._closing or any(not lane.scheduler.idle for lane in self.lanes)
 
     def _seconds_to_probe(self) -> float | None:
         now_s = self._clock()
@@ -243,7 +268,7 @@ class Worker:
     def _abandon(self) -> None:
         with self._changed:
             self._closing = True
-            jobs = [job for lane in self._lanes for job in lane.scheduler.clear()]
+            jobs = [job for lane in self.lanes for job in lane.scheduler.clear()]
         for job in jobs:
             _fail(job, WorkerClosedError())
 

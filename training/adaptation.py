@@ -65,7 +65,11 @@ class AdaptationPlan(BaseModel):
 
 @dataclass(frozen=True)
 class AdaptationProgress:
-    """held_out: whether the vote on the held-out demonstration is right; None without one."""
+    """How far it is.
+
+    exact: share of the training rows that were right when they halted;
+    held_out: see `HeldOutVote`; None without a held-out demonstration.
+    """
 
     state: State
     optimizer_step: int
@@ -73,7 +77,18 @@ class AdaptationProgress:
     seconds_left: float
     loss: float
     exact: float
-    held_out: bool | None
+    held_out: "HeldOutVote | None"
+
+
+@dataclass(frozen=True)
+class HeldOutVote:
+    """The vote on the demonstration that was held out.
+
+    accuracy: share of its views that got it right; right: whether their first choice is.
+    """
+
+    accuracy: float
+    right: bool
 
 
 @dataclass(frozen=True)
@@ -83,7 +98,7 @@ class Adapted:
     trm: TinyRecursiveModel
     arc: Arc
     optimizer_steps: int
-    held_out: bool | None
+    held_out: HeldOutVote | None
     seconds: float
 
 
@@ -107,11 +122,11 @@ class Adaptation:
         views = checked_views(known.config, plan.views)
         self._plan = plan = plan.model_copy(update={"views": views})
         self._recipe = _recipe(known, self.arc, plan)
-        self.trm = _with_one_task(known).to(device)
+        self.trm = _with_one_task(known, self.arc).to(device)
         self._ema = averaged_model(self.trm, self._recipe)
         self._optimizers = OptimizerGroup(self.trm, self._recipe.optimizer, self._recipe.tasks)
         self.optimizer_step = 0
-        self._held_out: bool | None = None
+        self._held_out: HeldOutVote | None = None
 
     def run(
         self,
@@ -162,8 +177,10 @@ class Adaptation:
                 continue
             figures = lane.drain()
             exact = figures.get(f"{lane.name}/halted_exact", 0.0)
+            understood = False
             if check is not None:
-                self._held_out = self._is_answered(check)
+                before, self._held_out = self._held_out, self._voted_on(check)
+                understood = before is not None and before.right and self._held_out.right
             now = self._clock()
             loss = figures[f"{lane.name}/loss_answer"]
             on_progress(
@@ -171,7 +188,7 @@ class Adaptation:
                     state, self.optimizer_step, now - began, ends - now, loss, exact, self._held_out
                 )
             )
-            if exact >= ENOUGH_EXACT:
+            if exact >= ENOUGH_EXACT or understood:
                 break
 
     def _update(self, lane: TrainingLane, share_of_time: float) -> None:
@@ -189,15 +206,22 @@ class Adaptation:
         lane.count(stepped.loss, batch.settle(stepped))
         self.optimizer_step += 1
 
-    def _is_answered(self, pair: Pair) -> bool:
+    def _voted_on(self, pair: Pair) -> HeldOutVote:
         [found] = answers_of(self._averaged, self.arc, "task", (pair.question,), self._plan)
-        best = [candidate.answer for candidate in found.candidates[:1]]
-        return any(np.array_equal(answer, pair.answer) for answer in best)
+        for place, candidate in enumerate(found.candidates):
+            if np.array_equal(candidate.answer, pair.answer):
+                return HeldOutVote(candidate.share, right=place == 0)
+        return HeldOutVote(0.0, right=False)
 
     def save(self, out: Path, name: str) -> None:
         """Write the adapted network as a checkpoint. Raises: FileExistsError."""
         state = self._averaged.state_dict()
-        info = self._info.model_copy(update={"name": name, "config": self.trm.config})
+        update = {
+            "name": f"{self._info.name}+{name}",
+            "config": self.trm.config,
+            "specs": self.trm.specs,
+        }
+        info = self._info.model_copy(update=update)
         known = KnownTask(name, self.arc.spec.name, ArcTask(self._task.demonstrations))
         save_checkpoint(out, info, ema=state, raw=state, resume=None, known_tasks=(known,))
 
@@ -224,9 +248,9 @@ def smallest_canvas(trm: TinyRecursiveModel, task: ArcTask) -> Arc:
     )
 
 
-def _with_one_task(known: TinyRecursiveModel) -> TinyRecursiveModel:
-    """The same network with one task, whose embedding begins as the mean of those it knows."""
-    trm = TinyRecursiveModel(known.config.model_copy(update={"tasks": 1}), known.specs)
+def _with_one_task(known: TinyRecursiveModel, arc: Arc) -> TinyRecursiveModel:
+    """The same network for one task on one canvas; its embedding begins as the known ones' mean."""
+    trm = TinyRecursiveModel(known.config.model_copy(update={"tasks": 1}), (arc.spec,))
     state = known.state_dict()
     table = state.pop("body.tasks")
     rows = trm.config.table_rows

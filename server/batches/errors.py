@@ -5,10 +5,6 @@ class BatchDirectoryError(Exception):
     """The directory of batches cannot be used; the server does not start."""
 
 
-class StorageError(Exception):
-    """The disk refuses to write or to read."""
-
-
 class UnknownBatchError(Exception):
     """No batch of this id; it may have been deleted, or have expired."""
 

@@ -1,12 +1,12 @@
 """The directory of batches: the database, and two files beside it for each batch."""
 
 import os
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 from typing import final
 
-from server.batches.errors import BatchDirectoryError, StorageError
+from server.batches.errors import BatchDirectoryError
+from server.disk import storing, sync_directory
 
 DATABASE = "batches.sqlite3"
 _INPUT, _RESULTS, _UPLOAD = ".input.jsonl", ".results.jsonl", ".upload"
@@ -51,7 +51,7 @@ class BatchFiles:
         with storing("the upload"):
             self.results(batch_id).touch()
             self.upload(batch_id).replace(self.input(batch_id))
-            _sync_directory(self._directory)
+            sync_directory(self._directory)
 
     def remove(self, batch_id: str) -> None:
         """Remove all that there is of a batch. Raises: StorageError."""
@@ -73,21 +73,3 @@ class BatchFiles:
                     path.unlink()
                     removed += 1
         return removed
-
-
-@contextmanager
-def storing(what: str) -> Iterator[None]:
-    """Turn the system's errors into StorageError. what: for people, what is stored."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(f"{what}: {error.strerror or error}") from error
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make names of files last. Raises: OSError."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import final
 
 from server.batches.errors import DamagedUploadError, EmptyBatchError, LineTooLongError
-from server.batches.files import storing
 from server.batches.lines import is_blank, is_object
+from server.disk import storing
 from server.errors import BodyTooLargeError
 
 PIECE_BYTES = 1 << 20  # of what is unpacked at a time

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import final
 
-from server.batches.errors import StorageError
-from server.batches.files import BatchFiles, storing
+from server.batches.files import BatchFiles
 from server.batches.lines import is_blank, read_line
 from server.batches.schemas import BatchLine, Outcome
 from server.batches.store import BatchRow, Progress
 from server.batches.window import Answered, Ask, Place, Window
+from server.disk import StorageError, storing
 from server.policy import Status
 
 

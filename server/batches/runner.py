@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import final
 
-from server.batches.errors import StorageError, UnknownBatchError
+from server.batches.errors import UnknownBatchError
 from server.batches.files import BatchFiles
 from server.batches.run import BatchRun
 from server.batches.store import BatchRow, BatchState, Store
 from server.batches.window import Ask, SolverStoppedError
+from server.disk import StorageError
 from server.errors import problem_of
 from server.metrics import Metrics
 

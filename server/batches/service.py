@@ -9,11 +9,12 @@ from types import TracebackType
 from typing import BinaryIO, final
 
 from server.batches.errors import KeyReusedError
-from server.batches.files import BatchFiles, storing
-from server.batches.ids import RANDOM_BYTES, batch_id
+from server.batches.files import BatchFiles
 from server.batches.intake import Intake, Upload, UploadLimits
 from server.batches.runner import Runner, RunnerLimits
 from server.batches.store import BatchRow, Store
+from server.disk import storing
+from server.ids import RANDOM_BYTES, sortable_id
 from server.lane import SolveResult
 from server.schemas import SolveRequest
 from server.settings import Settings
@@ -77,7 +78,7 @@ class Batches:
 
     def new_id(self) -> str:
         """A name for a batch that is to come."""
-        return batch_id(self._now_ms(), secrets.token_bytes(RANDOM_BYTES))
+        return sortable_id("batch_", self._now_ms(), secrets.token_bytes(RANDOM_BYTES))
 
     def intake(self, new_id: str, *, gzipped: bool) -> Intake:
         """Where a new batch's lines go while they arrive. Raises: StorageError."""

@@ -14,7 +14,8 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, final, get_args
 
-from server.batches.errors import BatchDirectoryError, StorageError, UnknownBatchError
+from server.batches.errors import BatchDirectoryError, UnknownBatchError
+from server.disk import StorageError
 
 BatchState = Literal["queued", "running", "done", "cancelled", "failed"]
 EndState = Literal["done", "cancelled", "failed"]

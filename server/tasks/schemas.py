@@ -1,13 +1,19 @@
 """What goes over the wire about tasks. pydantic only."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
-from server.schemas import LONGEST_DEADLINE_MS, Timing
+from server.schemas import LONGEST_DEADLINE_MS, Problem, Timing
 
 MOST_QUESTIONS = 16
 MOST_DEMONSTRATIONS = 32
+LONGEST_NAME = 128  # characters
+
+What = Literal["network", "embedding"]
+TaskState = Literal["ready", "queued", "adapting", "failed"]
+Phase = Literal["starting", "held_out", "all", "exporting", "done"]
 
 _ROWS = {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}}
 _TEST = {"type": "array", "items": _ROWS}
@@ -28,7 +34,7 @@ class TaskSolveRequest(_Wire):
     """
 
     kind: Literal["arc"]
-    task: str | None = Field(None, description="Name of a known task; `GET /v1/tasks` lists them.")
+    task: str | None = Field(None, description="Id of a task that is ready: see `GET /v1/tasks`.")
     train: Annotated[list[Any] | None, WithJsonSchema(_TRAIN)] = Field(
         None,
         min_length=1,
@@ -73,14 +79,69 @@ class QuestionAnswer(_Wire):
 class TaskAnswer(_Wire):
     """What came of a task's questions. No rule can check them: `verified` is always null."""
 
-    task: str = Field(description="Name of the known task.")
+    task: str = Field(description="Id of the task.")
     results: list[QuestionAnswer]
     verified: None = None
     model: str
     timing: Timing
 
 
+class TaskRequest(_Wire):
+    """A task to be known from now on. Colours and turns need not be as they will be asked in."""
+
+    train: Annotated[list[Any], WithJsonSchema(_TRAIN)] = Field(
+        min_length=1, max_length=MOST_DEMONSTRATIONS, description="Demonstrations."
+    )
+    name: str | None = Field(None, max_length=LONGEST_NAME, description="For people.")
+    minutes: float | None = Field(
+        None, gt=0, description="Time to learn it in, if nobody knows it [the server's]."
+    )
+    what: What = Field(
+        "network",
+        description="What is fitted: first an embedding and then the whole network, or the "
+        "embedding alone, which is weaker.",
+    )
+
+
+class TaskProgress(_Wire):
+    """How learning goes. In the phase `held_out` one demonstration is kept as a check.
+
+    A figure is null until there is one.
+    """
+
+    phase: Phase
+    optimizer_steps: int | None = None
+    seconds: float | None = None
+    seconds_left: float | None = Field(None, description="Of the time to learn, at most.")
+    loss: float | None = None
+    exact: float | None = Field(None, description="Share of the training rows that are right.")
+    held_out_accuracy: float | None = Field(
+        None, description="Share of views that are right of the demonstration that was held out."
+    )
+
+    def after(self, before: "TaskProgress | None") -> "TaskProgress":
+        """With the figures of `before` where this has none."""
+        if before is None:
+            return self
+        known = before.model_dump(exclude_none=True) | self.model_dump(exclude_none=True)
+        return TaskProgress.model_validate(known)
+
+
+class Task(_Wire):
+    """A task. `origin`: in a loaded bundle, or adapted to here; only the latter has a history."""
+
+    id: str
+    name: str | None
+    state: TaskState
+    origin: Literal["bundle", "adapted"]
+    created_at: datetime | None = None
+    queue_position: int | None = Field(None, description="1: the next to be learnt.")
+    progress: TaskProgress | None = None
+    problem: Problem | None = Field(None, description="Why it could not be learnt.")
+
+
 class TaskList(_Wire):
-    """Names of the tasks that can be asked."""
+    """`tasks`: ids of all that can be asked; `adapted`: what was handed in here, oldest first."""
 
     tasks: tuple[str, ...]
+    adapted: tuple[Task, ...] = ()

@@ -33,23 +33,26 @@ class Ballot:
 def prepare_ballot(request: TaskSolveRequest, solver: Solver, arrived_s: float) -> Ballot:
     """Check a request and make a row of every view of every question.
 
-    Raises: InvalidTaskError, UnknownTaskError, AdaptationUnavailableError, NotServedError,
-    LimitExceededError.
+    Raises: InvalidTaskError, UnknownTaskError, NotServedError, LimitExceededError; BundleError
+    if what was learnt of the task is damaged.
     """
     questions = [read_colours(f"test[{i}]", raw) for i, raw in enumerate(request.test)]
     if request.task is None:
         found = solver.catalog.recognise(ArcTask.read({"train": request.train}))
     else:
         found = solver.catalog.named(request.task)
-    variants = found.rows.variants
+    rows = found.rows
+    variants = rows.variants
     if request.views is not None and request.views > variants:
         raise LimitExceededError("views", request.views, variants)
-    lane = solver.lane(found.rows.known.puzzle)
+    lane = rows.lane() if rows.lane else solver.lane(rows.known.puzzle)
     assert isinstance(lane.puzzle, Arc)
-    budget = solver.view_budget(lane, request.max_steps, request.deadline_ms, arrived_s)
+    budget = solver.view_budget(
+        rows.trained_steps, request.max_steps, request.deadline_ms, arrived_s
+    )
     views = request.views or variants
     jobs = [
-        Job(lane, view.question, budget, arrived_s, view=view, first_task=found.rows.first_task)
+        Job(lane, view.question, budget, arrived_s, view=view, first_task=rows.first_task)
         for i, question in enumerate(questions)
         for view in _views(lane.puzzle, f"test[{i}]", found.there.apply(question), views)
     ]

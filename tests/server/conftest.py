@@ -14,11 +14,12 @@ from tests.server.tiny_bundle import write_bundle
 
 @pytest.fixture(scope="session", autouse=True)
 def batch_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where servers that tests start as processes keep batches: not in the working directory."""
-    path = tmp_path_factory.mktemp("state") / "batches"
+    """Where servers that tests start as processes keep things: not in the working directory."""
+    path = tmp_path_factory.mktemp("state")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PONDER_BATCH_DIR", str(path))
-        yield path
+        patch.setenv("PONDER_BATCH_DIR", str(path / "batches"))
+        patch.setenv("PONDER_TASK_DIR", str(path / "tasks"))
+        yield path / "batches"
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +28,14 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("bundles") / "tiny"
     write_bundle(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def arc_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle that knows three ARC tasks; it takes a while to export."""
+    from tests.server.arc_bundle import arc_trm, write_arc_bundle
+
+    return write_arc_bundle(arc_trm(), tmp_path_factory.mktemp("arc"))
 
 
 @pytest.fixture(scope="module")

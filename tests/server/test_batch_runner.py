@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from server.batches.errors import StorageError
 from server.batches.runner import BATCHES_AT_ONCE
+from server.disk import StorageError
 from server.solver import DrainingError
 from server.worker import EngineDownError, EngineFailedError, WorkerClosedError
 from tests.server.batch_bench import UNSOLVED, Bench, ask

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from server.batches.errors import BatchDirectoryError, StorageError, UnknownBatchError
-from server.batches.ids import batch_id
+from server.batches.errors import BatchDirectoryError, UnknownBatchError
 from server.batches.store import BatchRow, Progress, Store
+from server.disk import StorageError
+from server.ids import sortable_id
 
 SOME = Progress(
     answered=3, solved=1, unsolved=1, invalid=1, input_lines=4, input_bytes=99, results_bytes=77
@@ -174,7 +175,7 @@ def test_a_full_disk_is_a_typed_error_and_the_store_lives_on(store: Store) -> No
 
 
 def test_ids_sort_by_time_and_differ_by_chance() -> None:
-    early, late = batch_id(1, b"\xff" * 10), batch_id(2, b"\x00" * 10)
+    early, late = sortable_id("batch_", 1, b"\xff" * 10), sortable_id("batch_", 2, b"\x00" * 10)
     assert early == "batch_" + "0" * 9 + "1" + "z" * 16
     assert early < late
     assert len(late) == len("batch_") + 26

@@ -8,50 +8,23 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from export.bundle import export_bundle
 from export.manifest import BundleError
-from model.checkpoint import CheckpointInfo, save_checkpoint
 from model.stepper import TorchStepper
 from model.trm import TinyRecursiveModel
-from puzzles.arc import ARCS, Variant
-from puzzles.arc_task import ArcTask
-from puzzles.known_tasks import KNOWN_TASKS_FILE, KnownTask
+from puzzles.arc import Variant
+from puzzles.known_tasks import KNOWN_TASKS_FILE
 from server.app import create_app
 from server.loading import load_solver
 from server.settings import Settings
-from tests.model.small import small_trm
-from tests.model.test_palette import PALETTE
-from tests.training.arc_tasks import fill_task, mirror_task
+from tests.server.arc_bundle import GRID, STEPS, TASKS, TEN, arc_trm
 from training.task_solves import Question, answer_all
 
-TEN = ARCS[0]
-TASKS = {"mirror": mirror_task(0), "fill": fill_task(1), "more": fill_task(2)}
 DRESS = Variant(6, (0, 4, 1, 2, 3, 9, 5, 6, 7, 8))
-GRID = [[1, 2, 3], [4, 5, 0]]
-STEPS = 2
 
 
 @pytest.fixture(scope="module")
 def trm() -> TinyRecursiveModel:
-    return small_trm(PALETTE, TEN.spec, seed=3)
-
-
-@pytest.fixture(scope="module")
-def arc_bundle(trm: TinyRecursiveModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("arc")
-    info = CheckpointInfo(
-        name="tiny-arc",
-        config=trm.config,
-        specs=trm.specs,
-        optimizer_steps=1,
-        trained_supervision_steps=STEPS,
-    )
-    known = [KnownTask(name, TEN.spec.name, ArcTask.read(raw)) for name, raw in TASKS.items()]
-    state = trm.state_dict()
-    checkpoint = directory / "checkpoint"
-    save_checkpoint(checkpoint, info, ema=state, raw=state, resume=None, known_tasks=known)
-    export_bundle(checkpoint, directory / "bundle", parity_puzzles=8)
-    return directory / "bundle"
+    return arc_trm()
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +45,7 @@ def dressed(grid: list[list[int]]) -> list[list[int]]:
 
 
 def test_known_tasks_are_listed(client: TestClient) -> None:
-    assert client.get("/v1/tasks").json() == {"tasks": ["mirror", "fill", "more"]}
+    assert client.get("/v1/tasks").json() == {"tasks": ["mirror", "fill", "more"], "adapted": []}
 
 
 def test_answers_are_the_votes_that_training_counts(
@@ -128,7 +101,7 @@ PAIR = {"input": [[1]], "output": [[2]]}
     ("body", "status", "code", "field"),
     [
         ({"task": "nobody"}, 404, "unknown_task", None),
-        ({"train": [PAIR]}, 422, "adaptation_unavailable", None),
+        ({"train": [PAIR]}, 404, "unknown_task", None),
         ({"train": []}, 422, "invalid_request", "train"),
         ({}, 422, "invalid_request", None),
         ({"task": "fill", "train": [PAIR]}, 422, "invalid_request", None),
