@@ -39,7 +39,7 @@ WORKDIR /srv/ponder
 COPY bundles bundles
 RUN install --directory --owner=10001 --group=10001 /var/lib/ponder
 VOLUME /var/lib/ponder
-ENV PONDER_BATCH_DIR=/var/lib/ponder/batches
+ENV PONDER_BATCH_DIR=/var/lib/ponder/batches PONDER_TASK_DIR=/var/lib/ponder/tasks
 ENV PATH=/opt/ponder/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PONDER_HOST=0.0.0.0
 USER 10001:10001
 EXPOSE 8000

@@ -9,7 +9,6 @@ import typer
 from cli.adaptation_progress import end_with_standard_input, run_with_events, tell
 from cli.console import said_clearly
 
-PARITY_PUZZLES = 32  # the graph is that of a bundle which passed with 200; only weights differ
 NICENESS = 10  # solving goes first
 
 
@@ -53,5 +52,5 @@ def adapt_job(
         with TemporaryDirectory(prefix="ponder-adapt-") as directory:
             checkpoint = Path(directory) / "checkpoint"
             adaptation.save(checkpoint, name)
-            export_bundle(checkpoint, bundle, parity_puzzles=PARITY_PUZZLES)
+            export_bundle(checkpoint, bundle)
     tell("done")
