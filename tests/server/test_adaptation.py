@@ -3,11 +3,7 @@
 import json
 import os
 import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,83 +17,23 @@ from server.settings import Settings
 from server.tasks.directory import Registration, TaskDirectory
 from server.tasks.errors import TaskDirectoryError
 from server.tasks.service import Tasks
-from tests.server.arc_bundle import GRID, TASKS
-from tests.training.arc_tasks import fill_task, mirror_task
-
-NEW, OTHER = mirror_task(50)["train"], fill_task(51)["train"]
-DEADLINE_SECONDS = 20.0
-
-
-class Served:
-    """A server with tasks; `mode` says how the next learning processes do."""
-
-    def __init__(self, bundle: Path, directory: Path, **settings: Any) -> None:
-        self.mode = "learn"
-        self.directory = directory
-        self.begun: list[str] = []
-        self._bundle = bundle
-        self._settings = Settings(
-            bundles=(bundle,), threads=1, slots=3, task_dir=directory, **settings
-        )
-
-    @contextmanager
-    def running(self) -> Iterator[TestClient]:
-        solver = load_solver(self._settings)
-        tasks = Tasks(
-            solver,
-            self._settings,
-            [(self._bundle, Manifest.read(self._bundle))],
-            lambda bundle: open_task_lane(bundle, self._settings),
-            command=self._command,
-        )
-        with TestClient(create_app(solver, self._settings, tasks=tasks)) as client:
-            yield client
-
-    def _command(self, asked: Registration) -> Sequence[str]:
-        self.begun.append(asked.id)
-        task = self.directory / asked.id / "task.json"
-        paths = (task, task.with_name("bundle"), self._bundle)
-        script = Path(__file__).with_name("fake_learning.py")
-        run = f"import runpy, sys; sys.argv[0] = {str(script)!r}; "
-        run += f"runpy.run_path({str(script)!r}, run_name='__main__')"
-        return [sys.executable, "-c", run, self.mode, *map(str, paths), asked.id]
+from tests.server.adapting_server import (
+    DEADLINE_SECONDS,
+    NEW,
+    OTHER,
+    Served,
+    ask,
+    problem,
+    register,
+    state,
+    until,
+)
+from tests.server.arc_bundle import TASKS
 
 
 @pytest.fixture
 def served(arc_bundle: Path, tmp_path: Path) -> Served:
     return Served(arc_bundle, tmp_path / "tasks")
-
-
-def until(holds: Callable[[], Any]) -> Any:
-    """Wait for another process; the value once it is true."""
-    end = time.monotonic() + DEADLINE_SECONDS
-    while not (value := holds()):
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.01)
-    return value
-
-
-def register(client: TestClient, train: Any = NEW, **body: Any) -> Any:
-    response = client.post("/v1/tasks", json={"train": train} | body)
-    assert response.status_code == 202, response.text
-    assert response.headers["Location"] == f"/v1/tasks/{response.json()['id']}"
-    return response.json()
-
-
-def state(client: TestClient, task_id: str, wanted: str) -> Any:
-    def there() -> Any:
-        task = client.get(f"/v1/tasks/{task_id}").json()
-        return task if task["state"] == wanted else None
-
-    return until(there)
-
-
-def ask(client: TestClient, **body: Any) -> Any:
-    return client.post("/v1/solve", json={"kind": "arc", "test": [GRID]} | body)
-
-
-def problem(response: Any) -> tuple[int, str]:
-    return response.status_code, response.json()["code"]
 
 
 def test_a_task_is_learnt_and_asked_and_survives_a_restart(served: Served) -> None:
@@ -349,7 +285,7 @@ def test_the_process_ends_with_the_server(served: Served) -> None:
         id="t", name=None, created_ms=0, train=[], model="m", what="network", minutes=1
     )
     read_end, write_end = os.pipe()
-    process = subprocess.Popen(served._command(registration), stdin=read_end)
+    process = subprocess.Popen(served.command_of(registration), stdin=read_end)
     os.close(read_end)
     os.close(write_end)
     assert process.wait(DEADLINE_SECONDS) == 1
