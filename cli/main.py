@@ -5,6 +5,7 @@ import typer
 from cli import (
     adaptation_job,
     adapting,
+    bench_adapt,
     bench_engine,
     bench_http,
     bench_step,
@@ -42,6 +43,7 @@ def create_app() -> typer.Typer:
     ponder.add_typer(data_app, name="data")
     bench_app = typer.Typer(help="Measure, beside peers.", no_args_is_help=True)
     bench_app.command()(bench_step.step)
+    bench_app.command()(bench_adapt.adapt)
     bench_app.command()(bench_engine.engine)
     bench_app.command()(bench_http.http)
     ponder.add_typer(bench_app, name="bench")

@@ -1,0 +1,140 @@
+"""Tasks that a model has never seen, adapted to: how many are answered, and beside doing nothing.
+
+Time is CPU time of this process, so that other work on the machine does not matter: five minutes of
+two cores are `minutes = 10`.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from bench.report import BenchError
+from training.adaptation import Adaptation, AdaptationPlan, answers_of
+from training.arc_build import read_names, read_tasks
+from training.task_scores import is_solved
+from training.task_set import NamedTask
+
+Way = Literal["nothing", "embedding", "network"]
+
+
+class Outcome(BaseModel):
+    """One task, one way. solved: share of its questions that are right within two attempts.
+
+    exact: share of the training rows that were right at last; held_out: share of views that were,
+    of the held-out demonstration; None where there was none, or nothing was learnt.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: str
+    way: Way
+    minutes: float
+    demonstrations: int
+    solved: float
+    optimizer_steps: int
+    exact: float | None
+    held_out: float | None
+
+
+def read_asked(tasks: Path, names: Path) -> list[NamedTask]:
+    """The tasks of a file that another lists. Raises: DatasetError, BenchError."""
+    wanted = read_names(names)
+    found = {task.name: task for task in read_tasks(tasks) if task.name in wanted}
+    if missing := sorted(wanted - found.keys()):
+        raise BenchError(f"{tasks}: has no task {', '.join(missing)}")
+    return [found[name] for name in sorted(wanted)]
+
+
+def part_of(asked: list[NamedTask], part: str | None) -> list[NamedTask]:
+    """`1/2`: every second one, from the first; None: all. Raises: BenchError."""
+    if part is None:
+        return asked
+    numbers = part.split("/")
+    if len(numbers) != 2 or not all(number.isdigit() for number in numbers):
+        raise BenchError(f"part {part}: expected two numbers, as 1/2")
+    place, parts = map(int, numbers)
+    if not 1 <= place <= parts:
+        raise BenchError(f"part {part}: expected the first number between 1 and the second")
+    return asked[place - 1 :: parts]
+
+
+def ways_of(*, embedding_minutes: float, network_minutes: float) -> tuple[tuple[Way, float], ...]:
+    """Every way with its minutes of CPU time."""
+    return (("nothing", 0.0), ("embedding", embedding_minutes), ("network", network_minutes))
+
+
+def adapt_all(
+    checkpoint: Path,
+    asked: Sequence[NamedTask],
+    ways: Iterable[tuple[Way, float]],
+    known: Iterable[Outcome],
+    on_outcome: Callable[[Outcome], None],
+    *,
+    threads: int = 1,
+    compiled: bool = True,
+) -> None:
+    """Every task in every way, told one by one; `known` are not done again.
+
+    ways: with their minutes of CPU time. Raises: CheckpointError, DatasetError.
+    """
+    torch.set_num_threads(threads)
+    done = {(one.task, one.way, one.minutes) for one in known}
+    for way, minutes in ways:
+        for task in asked:
+            if (task.name, way, minutes) not in done:
+                on_outcome(_adapted(checkpoint, task, way, minutes, compiled=compiled))
+
+
+def _adapted(
+    checkpoint: Path, named: NamedTask, way: Way, minutes: float, *, compiled: bool
+) -> Outcome:
+    plan = AdaptationPlan(
+        what="embedding" if way == "embedding" else "network",
+        minutes=minutes or 1.0,
+        compile=compiled,
+    )
+    adaptation = Adaptation(
+        checkpoint, named.task, plan, device=torch.device("cpu"), clock=time.process_time
+    )
+    seen: list[float] = []
+    adapted = adaptation.run(lambda progress: seen.append(progress.exact), lambda: way == "nothing")
+    found = answers_of(adapted.trm, adapted.arc, named.name, named.task.questions, plan)
+    right = [
+        answer is not None and is_solved(one, answer)
+        for one, answer in zip(found, named.task.answers, strict=True)
+    ]
+    return Outcome(
+        task=named.name,
+        way=way,
+        minutes=minutes,
+        demonstrations=len(named.task.demonstrations),
+        solved=sum(right) / len(right),
+        optimizer_steps=adapted.optimizer_steps,
+        exact=seen[-1] if seen else None,
+        held_out=adapted.held_out.accuracy if adapted.held_out else None,
+    )
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """Markdown: one line for each way and time."""
+    lines = [
+        "| way | CPU minutes | tasks | solved, pass@2 | rows of demonstrations right | "
+        "held-out demonstration right |",
+        "|---|---|---|---|---|---|",
+    ]
+    for way, minutes in dict.fromkeys((one.way, one.minutes) for one in outcomes):
+        group = [one for one in outcomes if (one.way, one.minutes) == (way, minutes)]
+        lines.append(
+            f"| {way} | {minutes:g} | {len(group)} | {sum(one.solved for one in group):g} | "
+            f"{_mean(one.exact for one in group)} | {_mean(one.held_out for one in group)} |"
+        )
+    return "\n".join(lines)
+
+
+def _mean(shares: Iterable[float | None]) -> str:
+    known = [share for share in shares if share is not None]
+    return f"{sum(known) / len(known):.0%} of {len(known)}" if known else "–"
