@@ -12,12 +12,12 @@ from server.batches.errors import (
     EmptyBatchError,
     LineTooLongError,
     RangeNotSatisfiableError,
-    StorageError,
 )
 from server.batches.files import BatchFiles
 from server.batches.intake import Intake, Upload, UploadLimits
 from server.batches.lines import read_line
 from server.batches.ranges import ByteRange, asked_range
+from server.disk import StorageError
 from server.errors import BodyTooLargeError, problem_of
 
 LIMITS = UploadLimits(upload_bytes=1000, line_bytes=100)
