@@ -12,6 +12,7 @@ from puzzles.known_tasks import KnownTask
 from puzzles.registry import by_name
 from training.lane import TrainingLane
 from training.recipe import Lane, Recipe
+from training.starting import start_from
 from training.task_set import NamedTask, TaskSet
 
 
@@ -28,13 +29,20 @@ class Assembly:
 def assemble(recipe: Recipe, device: torch.device) -> Assembly:
     """Everything at its beginning; the recipe's seed decides all of it.
 
-    Raises: DatasetError, ShapeError, RecipeError, UnsupportedError.
+    Raises: CheckpointError, DatasetError, ShapeError, RecipeError, UnsupportedError.
     """
     torch.manual_seed(recipe.seed)
     specs = tuple(by_name(lane.puzzle).spec for lane in recipe.lanes)
     tasks = [_tasks_of(lane) for lane in recipe.lanes]
     config = recipe.model.model_copy(update={"tasks": sum(map(len, tasks))})
     trm = TinyRecursiveModel(config, specs).to(device)
+    known = tuple(
+        KnownTask(named.name, lane.puzzle, named.task)
+        for lane, learnt in zip(recipe.lanes, tasks, strict=True)
+        for named in learnt
+    )
+    if recipe.start_from is not None:
+        start_from(trm, recipe.start_from, known)
     lanes, first = [], 0
     for i, lane in enumerate(recipe.lanes):
         seed = recipe.seed + 1000 * i
@@ -46,11 +54,6 @@ def assemble(recipe: Recipe, device: torch.device) -> Assembly:
         )
         first += len(tasks[i])
     shares = np.array([lane.share for lane in recipe.lanes])
-    known = tuple(
-        KnownTask(named.name, lane.puzzle, named.task)
-        for lane, learnt in zip(recipe.lanes, tasks, strict=True)
-        for named in learnt
-    )
     return Assembly(trm, tuple(lanes), shares / shares.sum(), known)
 
 

@@ -170,6 +170,7 @@ class Recipe(_Frozen):
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
     seed: int = 0
     optimizer_steps: int = Field(gt=0)
+    start_from: Path | None = None  # checkpoint, run or bundle with the first weights
     model: ModelConfig
     lanes: tuple[Lane, ...] = Field(min_length=1)
     loss: Loss = Loss()

@@ -86,7 +86,7 @@ def run_training(
 
 
 def open_trainer(recipe: Recipe, run: Path, device: torch.device) -> Trainer:
-    """A trainer at the beginning. Raises: RecipeError, DatasetError."""
+    """A trainer at the beginning. Raises: RecipeError, DatasetError, CheckpointError."""
     try:
         return Trainer(recipe, run, device=device)
     except ShapeError as error:
