@@ -17,5 +17,6 @@ def said_clearly(*known: type[Exception], status: int = 2) -> Iterator[None]:
     try:
         yield
     except known as error:
-        errors.print(f"[red]error:[/red] {escape(str(error))}")
+        # Unbroken: a path that is cut in two cannot be copied, nor searched for.
+        errors.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(status) from error

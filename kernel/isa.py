@@ -29,6 +29,12 @@ class Isa:
         return 2 if self.precision == "bfloat16" else 4
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether this CPU has an instruction for it; without, libraries emulate it, slowly."""
+    features = llvm.get_host_cpu_features()
+    return any(features.get(name) for name in ("avx512bf16", "amx-bf16", "bf16"))
+
+
 def host_isa(precision: Precision | None = None, *, sizes: Collection[int] = ()) -> Isa:
     """This machine's, with vectors that divide all of `sizes`.
 

@@ -97,7 +97,7 @@ def measure_training(
     return TrainingSpeed(
         recipe=recipe.name,
         device=str(device),
-        precision=recipe.precision,
+        precision=str(trainer.dtype).removeprefix("torch."),
         optimizer_steps=recipe.optimizer_steps,
         lanes=tuple(lanes),
         gemm_flops=gemm,

@@ -181,6 +181,7 @@ class Recipe(_Frozen):
     guesses: Guesses = Guesses()
     stop: Stop = Stop()
     ema_rate: float = Field(default=0.999, ge=0, lt=1)
+    # bfloat16: of matrix products, and on a CPU that does not multiply it float32 all the same.
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     compile: bool = True
     runtime: Literal["auto", "kernel", "torch"] = "auto"  # auto: the kernel where it can be had

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kernel.isa import UnsupportedError
+from kernel.isa import UnsupportedError, multiplies_bfloat16
 from kernel.training import LatticeTraining
 from kernel.weights import LatticeWeights
 from model.trm import Carry, StepOutput, TinyRecursiveModel
@@ -53,6 +53,12 @@ class TrainingStep(ABC):
         """tokens, labels: (B, S) int64; task: (B,) int64 where puzzles have tasks."""
 
 
+def fast_dtype(recipe: Recipe, device: torch.device) -> torch.dtype:
+    """Of a recipe's matrix products: bfloat16 if it says so and the device multiplies that."""
+    half = recipe.precision == "bfloat16" and (device.type != "cpu" or multiplies_bfloat16())
+    return torch.bfloat16 if half else torch.float32
+
+
 @final
 class TorchStep(TrainingStep):
     """On any device, compiled by PyTorch if the recipe says so."""
@@ -63,10 +69,10 @@ class TorchStep(TrainingStep):
         self._trm = trm
         self._first_symbol = spec.vocab_size - spec.symbols
         self._loss = recipe.loss
-        # A CPU multiplies in bfloat16, and does everything else faster in float32.
-        self._mixed = recipe.precision == "bfloat16" and device.type == "cpu"
-        only_half = recipe.precision == "bfloat16" and not self._mixed
-        self._dtype = torch.bfloat16 if only_half else torch.float32
+        # A CPU may multiply in bfloat16, and does everything else faster in float32.
+        dtype = fast_dtype(recipe, device)
+        self._mixed = dtype is torch.bfloat16 and device.type == "cpu"
+        self._dtype = torch.float32 if self._mixed else dtype
         self._forward = (
             torch.compile(self._loss_of, dynamic=False) if recipe.compile else self._loss_of
         )

@@ -37,7 +37,7 @@ from training.run_state import (
     validated,
     write_recipe,
 )
-from training.step import KernelStep
+from training.step import KernelStep, fast_dtype
 from training.watch import TrainingCollapsedError, has_collapsed, is_best
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Trainer:
         self.device = device
         self._clock = clock
         self._saved_at = clock()
-        self.dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+        self.dtype = fast_dtype(recipe, device)
         assembly = assemble(recipe, device)
         self.trm, self.lanes = assembly.trm, assembly.lanes
         self._shares, self._known_tasks = assembly.shares, assembly.known_tasks

@@ -16,10 +16,16 @@ TaskState = Literal["ready", "queued", "adapting", "failed"]
 Phase = Literal["starting", "held_out", "all", "exporting", "done"]
 
 _ROWS = {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}}
-_TEST = {"type": "array", "items": _ROWS}
+_TEST = {"type": "array", "items": _ROWS, "minItems": 1, "maxItems": MOST_QUESTIONS}
 _TRAIN = {
     "type": "array",
-    "items": {"type": "object", "properties": {"input": _ROWS, "output": _ROWS}},
+    "items": {
+        "type": "object",
+        "properties": {"input": _ROWS, "output": _ROWS},
+        "required": ["input", "output"],
+    },
+    "minItems": 1,
+    "maxItems": MOST_DEMONSTRATIONS,
 }
 
 

@@ -14,11 +14,12 @@ from server.errors import BY_ERROR, problem_of
 from server.offline import OfflineError
 from server.puzzle_files import PuzzleFileError
 from server.serving import AddressError
+from server.tasks.errors import TaskDirectoryError
 
 # Never a response: nobody is there to read it, or there is no server.
 NOT_FOR_CLIENTS = {
     *(ClientGoneError, OfflineError, PuzzleFileError, AddressError, PuzzleError),
-    *(BatchDirectoryError, SolverStoppedError),
+    *(BatchDirectoryError, SolverStoppedError, TaskDirectoryError),
 }
 
 
