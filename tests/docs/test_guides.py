@@ -1,0 +1,62 @@
+"""Every shell command of the README and of the guides runs, in the order of the page."""
+
+import csv
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.docs.guides import ROOT, SHELL, run_guide
+from tests.training.arc_tasks import fill_task
+from training.sudoku_generator import generate_chunk
+
+ELSEWHERE = {"add-a-kind"}  # has a test of its own
+NEED_A_SERVER = {"batches": "ponder serve"}
+
+
+def guides() -> list[str]:
+    """Every document with commands."""
+    return sorted(
+        path.stem
+        for path in (ROOT / "docs").glob("*.md")
+        if SHELL.search(path.read_text()) and path.stem not in ELSEWHERE
+    )
+
+
+def write_arc_files(directory: Path) -> None:
+    names = ("arc1_training", "arc1_evaluation", "arc2_training", "concept_arc", "concept_minimal")
+    for place, file in enumerate(names):
+        tasks = {f"{file}-{i}": fill_task(10 * place + i) for i in range(2)}
+        packed = gzip.compress(json.dumps(tasks).encode())
+        (directory / f"{file}.json.gz").write_bytes(packed)
+    (directory / "task.json").write_text(json.dumps(fill_task(99)))
+
+
+def write_hub(directory: Path) -> None:
+    """What the Hub has: a file to train on, and one to test with."""
+    directory.mkdir()
+    for seed, (name, rows) in enumerate((("train.csv", 40), ("test.csv", 5))):
+        made = generate_chunk("sudoku-9x9", seed=seed, chunk_index=0, count=rows)
+        with (directory / name).open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["source", "question", "answer", "rating"])
+            for question, answer in zip(made.questions, made.answers, strict=True):
+                writer.writerow(["made", line(question), line(answer), 0])
+
+
+def line(grid: np.ndarray) -> str:
+    return "".join(str(cell) if cell else "." for cell in grid.ravel())
+
+
+def test_the_readme(tmp_path: Path) -> None:
+    said = run_guide(ROOT / "README.md", tmp_path)
+    assert '"verified":true' in said
+
+
+@pytest.mark.parametrize("name", guides())
+def test_guide(name: str, tmp_path: Path) -> None:
+    write_arc_files(tmp_path)
+    write_hub(tmp_path / "hub")
+    run_guide(ROOT / "docs" / f"{name}.md", tmp_path, before=NEED_A_SERVER.get(name, ""))
