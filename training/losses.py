@@ -19,6 +19,7 @@ class StepLoss:
     """total: scalar to minimise; answer, halt: its parts.
 
     exact: (B,) bool, every cell right; refuted: (B,) bool, the question has no solution.
+    winners: (B / chains,) int64, the rows that were trained; None: all were.
     """
 
     total: Tensor
@@ -26,6 +27,7 @@ class StepLoss:
     halt: Tensor
     exact: Tensor
     refuted: Tensor
+    winners: Tensor | None = None
 
 
 def stablemax_cross_entropy(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:  # noqa: ARG001
@@ -66,16 +68,24 @@ def answer_loss(logits: Tensor, labels: Tensor, loss: Loss) -> Tensor:
     return per_cell.sum(-1) / labelled
 
 
-def step_loss(output: StepOutput, labels: Tensor, loss: Loss) -> StepLoss:
+def step_loss(output: StepOutput, labels: Tensor, loss: Loss, chains: int = 1) -> StepLoss:
     """answer loss + q_weight · halting loss, means over the rows; labels: (B, S) int64.
 
     A question without a solution has no labels: its answer costs nothing, and q shall be lower
-    than that of an open question, which is `undecided`.
+    than that of an open question, which is `undecided`. Of so many chains of a question, rows that
+    follow each other, only the one with the lowest answer loss counts (arXiv 2601.19085).
     """
     refuted = (labels == IGNORED_LABEL).all(-1)
     right = (output.logits.argmax(-1) == labels) | (labels == IGNORED_LABEL)
     exact = right.all(-1) & ~refuted
-    answer = answer_loss(output.logits, labels, loss).mean()
+    answers = answer_loss(output.logits, labels, loss)
     target = torch.where(refuted, 0.0, torch.where(exact, 1.0, loss.undecided))
-    halt = F.binary_cross_entropy_with_logits(output.q_halt, target)
-    return StepLoss(answer + loss.q_weight * halt, answer, halt, exact, refuted)
+    halts = F.binary_cross_entropy_with_logits(output.q_halt, target, reduction="none")
+    winners = None
+    if chains > 1:
+        groups = answers.detach().unflatten(0, (-1, chains))
+        firsts = torch.arange(0, len(answers), chains, device=answers.device)
+        winners = firsts + groups.argmin(1)
+        answers, halts = answers[winners], halts[winners]
+    answer, halt = answers.mean(), halts.mean()
+    return StepLoss(answer + loss.q_weight * halt, answer, halt, exact, refuted, winners)

@@ -25,6 +25,14 @@ class Drawn:
     labels: Tensor
     task: Tensor | None = None
 
+    def repeated(self, times: int) -> "Drawn":
+        """Each row so many times, one after the other."""
+        if times == 1:
+            return self
+        task = None if self.task is None else self.task.repeat_interleave(times)
+        tokens, labels = (grid.repeat_interleave(times, 0) for grid in (self.tokens, self.labels))
+        return Drawn(tokens, labels, task)
+
 
 class Questions(Protocol):
     """Where a rolling batch gets its questions from."""

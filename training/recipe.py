@@ -124,12 +124,17 @@ class Schedule(_Frozen):
 
 
 class Halting(_Frozen):
-    """When a row leaves the rolling batch, and where its successor starts."""
+    """When a row leaves the rolling batch, and where its successor starts.
+
+    chains: rows of a question, each with a start of its own, of which the best is trained
+    (winner-take-all). The first starts as at inference, the others from noise.
+    """
 
     max_supervision_steps: int = Field(default=16, gt=0)
     exploration: float = Field(default=0.1, ge=0, le=1)
     noise_share: float = Field(default=0.0, ge=0, le=1)  # rows that start from noise
     noise_scale: float = Field(default=0.5, ge=0)
+    chains: int = Field(default=1, gt=0)
 
 
 class Guesses(_Frozen):
@@ -205,7 +210,24 @@ class Recipe(_Frozen):
             )
         if self.model.cell != "lattice" and len(puzzles) > 1:
             raise ValueError(f"cell {self.model.cell!r} fits one puzzle, got {', '.join(puzzles)}")
+        _check_chains(self)
         return self
+
+
+def _check_chains(recipe: Recipe) -> None:
+    """Raises: ValueError where several chains of a question do not fit the rest."""
+    chains = recipe.halting.chains
+    if chains == 1:
+        return
+    if recipe.teaches_refutation:
+        raise ValueError(f"chains = {chains}: not together with guesses")
+    if not recipe.halting.noise_scale:
+        raise ValueError(f"chains = {chains}: without noise they would all be the same")
+    for lane in recipe.lanes:
+        if lane.batch_size % chains:
+            raise ValueError(
+                f"{lane.puzzle}: batch_size {lane.batch_size} is no multiple of {chains} chains"
+            )
 
 
 def read_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:

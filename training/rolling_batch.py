@@ -3,9 +3,12 @@
 Source: TRM reference, models/recursive_reasoning/trm.py. A row halts at the cap, or when q says
 solved; with probability `exploration` it must first make a random number of steps. A row whose
 question has no solution halts when q says so.
+
+Several chains of a question are rows that follow each other. They halt together, with the one that
+won, and take over its y; each keeps its own z (arXiv 2601.19085).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import torch
@@ -95,9 +98,10 @@ class RollingBatch:
 
     def _draw(self) -> Drawn:
         """What every row is asked if it is asked anew."""
-        drawn = self.pool.draw(self._batch_size, self._generator)
+        drawn = self.pool.draw(self._batch_size // self._halting.chains, self._generator)
         if self._augment is not None:
             drawn = self._augment(drawn, self._generator)
+        drawn = drawn.repeated(self._halting.chains)
         if self._guessing is None:
             return drawn
         drawn = self._guessing(drawn, self._generator)
@@ -130,25 +134,32 @@ class RollingBatch:
         of what it has solved already, and learns to leave that alone.
         """
         cap, device = self._halting.max_supervision_steps, self._generator.device
-        explore = torch.rand(self._batch_size, generator=self._generator, device=device)
+        chains = self._halting.chains
+        questions = (self._batch_size // chains,)
+        explore = torch.rand(questions, generator=self._generator, device=device)
         # As in the reference: at least 2, at most the cap.
         at_least = torch.randint(
-            min(2, cap), cap + 1, (self._batch_size,), generator=self._generator, device=device
+            min(2, cap), cap + 1, questions, generator=self._generator, device=device
         )
-        return torch.where(explore < self._halting.exploration, at_least, 0)
+        drawn = torch.where(explore < self._halting.exploration, at_least, 0)
+        return drawn.repeat_interleave(chains)
 
     def _start_noise(self) -> Tensor:
-        """(B, L): zeros for most rows, Gaussian for a share of them."""
+        """(B, L): zeros for most rows, Gaussian for a share of them, and for all further chains."""
         shape = (self._batch_size, self._state_len)
-        device = self._generator.device
-        if not self._halting.noise_share:
+        device, chains = self._generator.device, self._halting.chains
+        if not self._halting.noise_share and chains == 1:
             return torch.zeros(shape, device=device)
-        noisy = torch.rand(self._batch_size, 1, generator=self._generator, device=device)
+        drawn = torch.rand(self._batch_size, 1, generator=self._generator, device=device)
         noise = torch.randn(shape, generator=self._generator, device=device)
-        return noise * self._halting.noise_scale * (noisy < self._halting.noise_share)
+        noisy = drawn < self._halting.noise_share
+        if chains > 1:
+            noisy |= (torch.arange(self._batch_size, device=device) % chains > 0).unsqueeze(-1)
+        return noise * self._halting.noise_scale * noisy
 
     def settle(self, stepped: Stepped) -> Halted:
         """Take over the new carry and decide which rows halt."""
+        stepped = _as_the_winners(stepped, self._halting.chains)
         self.carry = stepped.carry
         self.steps = self.steps + 1
         refuted, noticed = stepped.loss.refuted, stepped.q_halt < REFUTED_Q
@@ -193,3 +204,18 @@ class RollingBatch:
         task = state.get("task")  # absent in states from before there were tasks
         self.task = None if task is None else task.to(device)
         self._logits = None if state["logits"] is None else state["logits"].to(device)
+
+
+def _as_the_winners(stepped: Stepped, chains: int) -> Stepped:
+    """Every chain's step with the y, q and verdict of the best of its question; z is its own."""
+    winners = stepped.loss.winners
+    if winners is None:
+        return stepped
+    best = winners.repeat_interleave(chains)
+    return replace(
+        stepped,
+        carry=Carry(stepped.carry.y[best], stepped.carry.z),
+        logits=stepped.logits[best],
+        q_halt=stepped.q_halt[best],
+        loss=replace(stepped.loss, exact=stepped.loss.exact[best]),
+    )

@@ -14,7 +14,7 @@ from kernel.weights import LatticeWeights
 from model.trm import Carry, StepOutput, TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
 from training.losses import StepLoss, step_loss
-from training.recipe import Lane, Loss, Recipe
+from training.recipe import Lane, Recipe
 from training.row_loss import compiled_row_loss, supports
 
 
@@ -68,7 +68,7 @@ class TorchStep(TrainingStep):
     ) -> None:
         self._trm = trm
         self._first_symbol = spec.vocab_size - spec.symbols
-        self._loss = recipe.loss
+        self._loss, self._chains = recipe.loss, recipe.halting.chains
         # A CPU may multiply in bfloat16, and does everything else faster in float32.
         dtype = fast_dtype(recipe, device)
         self._mixed = dtype is torch.bfloat16 and device.type == "cpu"
@@ -91,7 +91,7 @@ class TorchStep(TrainingStep):
     ) -> tuple[StepOutput, StepLoss]:
         with torch.autocast("cpu", torch.bfloat16, enabled=self._mixed):
             output = self._trm.with_task_rows(tokens, Carry(y, z), task_rows)
-        return output, step_loss(output, labels, self._loss)
+        return output, step_loss(output, labels, self._loss, self._chains)
 
     def __call__(
         self, tokens: Tensor, labels: Tensor, carry: Carry, task: Tensor | None = None
@@ -189,7 +189,7 @@ def training_step(
     if recipe.runtime == "torch":
         return TorchStep(trm, spec, recipe, device)
     try:
-        _check_kernel(recipe.model.cell, recipe.loss, device)
+        _check_kernel(recipe, device)
         threads = torch.get_num_threads()
         return KernelStep(trm, spec, recipe, batch=lane.batch_size, threads=threads)
     except UnsupportedError:
@@ -198,10 +198,14 @@ def training_step(
         return TorchStep(trm, spec, recipe, device)
 
 
-def _check_kernel(cell: str, loss: Loss, device: torch.device) -> None:
+def _check_kernel(recipe: Recipe, device: torch.device) -> None:
     if device.type != "cpu":
         raise UnsupportedError(f"compiled training runs on the CPU, not on {device.type}")
-    if cell != "lattice":
-        raise UnsupportedError(f"compiled training knows the lattice cell, not {cell!r}")
-    if not supports(loss):
+    if recipe.model.cell != "lattice":
+        raise UnsupportedError(
+            f"compiled training knows the lattice cell, not {recipe.model.cell!r}"
+        )
+    if recipe.halting.chains > 1:
+        raise UnsupportedError("compiled training knows one chain of a question")
+    if not supports(recipe.loss):
         raise UnsupportedError("compiled training knows the softmax loss without label smoothing")
