@@ -12,9 +12,11 @@ from server.arrivals import ClientGoneError
 from server.batches.routes import UPLOAD
 from server.batches.routes import router as batches_router
 from server.batches.service import Batches
+from server.engine_routes import router as engine_router
 from server.errors import BY_ERROR, respond
 from server.limits import BodyLimit
-from server.routes import CLIENT_GONE, router
+from server.metrics import CLIENT_GONE
+from server.routes import router
 from server.settings import Settings
 from server.shedding import Shedding
 from server.solver import Solver
@@ -58,6 +60,7 @@ def create_app(
     app.state.solver = solver
     app.state.batch_limit = settings.batch_limit
     app.include_router(router)
+    app.include_router(engine_router)
     if batches is not None:
         app.state.batches = batches
         app.include_router(batches_router)

@@ -17,6 +17,8 @@ from puzzles.kind import Grid, Grids, PuzzleKind, Tokens, Verdict, View
 from puzzles.restarts import OneView, Restart, attempts_of, start_noise
 from puzzles.search import Ended
 from server.engine import Engine, StepInputs
+from server.lane_counts import LaneCounts
+from server.observing import Floats, Observer, SeenStep, confidence_of
 from server.policy import Budget, Finish, Spent, Status, StepOutcome
 from server.scheduler import FRESH, Departure, Plan, PlannedRow, Scheduler
 
@@ -63,6 +65,7 @@ class Job:
         self.budget = budget
         self.arrived_s = arrived_s
         self.future: Future[SolveResult] = Future()
+        self.observer: Observer | None = None  # of every step; to be set before it is submitted
         self.ended: Ended | None = None  # how the last supervision step of its attempt did
         self._attempts = (
             attempts_of(lane.puzzle, question, lane.restart) if view is None else OneView(view)
@@ -109,6 +112,7 @@ class Lane:
         self.puzzle = puzzle
         self.scheduler = scheduler
         self.restart = restart
+        self.counts = LaneCounts()
         self._engine = engine
         self._refuted_q = -math.inf if restart.refuted_q is None else restart.refuted_q
         spec = puzzle.spec
@@ -120,6 +124,11 @@ class Lane:
     def name(self) -> str:
         """The puzzle's name, as `sudoku-9x9`."""
         return self.puzzle.spec.name
+
+    @property
+    def slots(self) -> int:
+        """Rows of a supervision step, at most."""
+        return self.scheduler.slots
 
     @property
     def runtime(self) -> str:
@@ -152,7 +161,15 @@ class Lane:
                 row.job.ended = Ended(logits, q_halt)
         q_halt = stepped.q_halt.tolist()
         refuted = (stepped.q_halt < self._refuted_q).tolist()
-        return StepReport(list(map(StepOutcome, verdicts, q_halt, refuted)), answers)
+        self.counts.steps += 1
+        self.counts.rows += len(plan.rows)
+        report = StepReport(list(map(StepOutcome, verdicts, q_halt, refuted)), answers)
+        observers = [
+            (i, row.job.observer) for i, row in enumerate(plan.rows) if row.job.observer is not None
+        ]
+        if observers:
+            _show(plan.rows, report, stepped.logits, observers)
+        return report
 
     def _undo(self, rows: Sequence[PlannedRow[Job]], answers: Grids) -> Grids:
         """Answers of the rows' views as answers to their questions."""
@@ -204,6 +221,28 @@ class Lane:
         if self.puzzle.spec.uses_task:
             task = np.array([row.job.task for row in rows], np.int64)
         return StepInputs(tokens=self._tokens, source=source, noise=noise, task=task)
+
+
+def _show(
+    rows: Sequence[PlannedRow[Job]],
+    report: StepReport,
+    logits: Floats | None,
+    observers: Sequence[tuple[int, Observer]],
+) -> None:
+    """Tell the observers, each of its row, what a step said. logits: (B, S, N)."""
+    watched = [i for i, _ in observers]
+    confidences = None if logits is None else confidence_of(logits[watched])
+    for place, (i, observer) in enumerate(observers):
+        outcome = report.outcomes[i]
+        seen = SeenStep(
+            attempt=rows[i].attempt,
+            view=rows[i].job.view,
+            answer=report.answers[i].copy(),
+            verdict=outcome.verdict,
+            halt_probability=_probability(outcome.q_halt),
+            confidence=None if confidences is None else confidences[place].copy(),
+        )
+        observer(seen)
 
 
 def _continued(before: npt.NDArray[ScalarT], source: npt.NDArray[np.int64]) -> npt.NDArray[ScalarT]:

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from server.batches.store import STATES, BatchState
 from server.lane import Lane, SolveResult
 
+ANSWERED, CLIENT_GONE = "answered", "client_gone"  # outcomes beside the codes of problems
 WAIT_BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60)
 STEP_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 ROW_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)

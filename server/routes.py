@@ -22,6 +22,7 @@ from server.errors import (
     problem_of,
 )
 from server.lane import Job
+from server.metrics import ANSWERED, CLIENT_GONE
 from server.schemas import (
     BatchAnswer,
     BatchRequest,
@@ -35,11 +36,13 @@ from server.schemas import (
     SolveRequest,
 )
 from server.solver import NotServedError, Solver
+from server.step_events import PuzzleEvents
+from server.streaming import EVENTS, EventStream, answer_jobs
+from server.tasks.events import TaskEvents
 from server.tasks.schemas import TaskAnswer, TaskSolveRequest
 from server.tasks.service import Tasks
 from server.tasks.voting import counted, prepare_ballot
 
-ANSWERED, CLIENT_GONE = "answered", "client_gone"  # outcomes beside the codes of problems
 NDJSON = "application/x-ndjson"
 METRICS_PAGE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -110,24 +113,31 @@ PROBLEMS = documented_problems()
 NOT_WELL: dict[int | str, dict[str, Any]] = {503: {"model": Health}}
 
 
-@router.post("/v1/solve", responses=PROBLEMS, dependencies=[JsonBody])
+@router.post(
+    "/v1/solve",
+    response_model=SolveAnswer | TaskAnswer,
+    responses={200: {"content": {EVENTS: {"schema": {"type": "string"}}}}, **PROBLEMS},
+    dependencies=[JsonBody],
+)
 async def solve(
     body: OneSolve, request: Request, solver: AppSolver, tasks: AppTasks
-) -> SolveAnswer | TaskAnswer:
-    """Solve one puzzle, or answer the questions of one task."""
+) -> EventStream | SolveAnswer | TaskAnswer:
+    """Solve one puzzle, or answer the questions of one task.
+
+    With `Accept: text/event-stream` every supervision step is an event, the answer the last one.
+    """
     if isinstance(body, TaskSolveRequest):
         if tasks is not None and body.task is not None:
             await asyncio.to_thread(tasks.check_ready, body.task)
         return await _answer_task(body, request, solver)
     job = solver.prepare(body, arrived_s=solver.clock())
-    arrivals = Arrivals({0: job})
-    solver.submit([job])
-    async with aclosing(arrivals.wait(request)) as results:
-        _, result = await anext(results)
-    if isinstance(result, Exception):
-        raise result
-    solver.metrics.request(ANSWERED)
-    return SolveAnswer.of(result)
+    return await answer_jobs(
+        request,
+        solver,
+        [job],
+        events=lambda: PuzzleEvents(job),
+        answer=lambda results: SolveAnswer.of(results[0]),
+    )
 
 
 @router.post(
@@ -186,19 +196,18 @@ async def metrics(solver: AppSolver) -> Response:
     return Response(solver.metrics.page(), media_type=METRICS_PAGE)
 
 
-async def _answer_task(body: TaskSolveRequest, request: Request, solver: Solver) -> TaskAnswer:
+async def _answer_task(
+    body: TaskSolveRequest, request: Request, solver: Solver
+) -> EventStream | TaskAnswer:
     arrived_s = solver.clock()
     ballot = await asyncio.to_thread(prepare_ballot, body, solver, arrived_s)
-    arrivals = Arrivals(dict(enumerate(ballot.jobs)))
-    solver.submit(ballot.jobs)
-    found = {}
-    async with aclosing(arrivals.wait(request)) as results:
-        async for number, result in results:
-            if isinstance(result, Exception):
-                raise result
-            found[number] = result
-    solver.metrics.request(ANSWERED)
-    return counted(ballot, found, solver.clock() - arrived_s)
+    return await answer_jobs(
+        request,
+        solver,
+        ballot.jobs,
+        events=lambda: TaskEvents(ballot, body.test),
+        answer=lambda results: counted(ballot, results, solver.clock() - arrived_s),
+    )
 
 
 def _prepare_all(

@@ -112,6 +112,11 @@ class Scheduler(Generic[JobT]):
         self._settled_s = 0.0  # when slots were last seen, for the pace
 
     @property
+    def slots(self) -> int:
+        """Rows of a plan, at most."""
+        return self._slots
+
+    @property
     def waiting(self) -> int:
         """Jobs in the queue, those in the background apart."""
         return len(self._queue)

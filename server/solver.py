@@ -61,12 +61,12 @@ class Solver:
         }
         self._worker = Worker(lanes, metrics, clock)
         self._draining = False
-        self._started = False
+        self._started_s: float | None = None
         metrics.watch(self._lanes, lambda: self._worker.lanes)
 
     def __enter__(self) -> "Solver":
         self._worker.start()
-        self._started = True
+        self._started_s = self.clock()
         return self
 
     def __exit__(
@@ -94,13 +94,23 @@ class Solver:
 
         `recovering`: one size's engine fails and is probed. `failed`: the worker is gone for good.
         """
-        if not self._started:
+        if self._started_s is None:
             return "starting"
         if self._draining:
             return "draining"
         if not self._worker.alive:
             return "failed"
         return "ready" if self._worker.healthy else "recovering"
+
+    @property
+    def uptime_s(self) -> float:
+        """Since it was started; 0 before."""
+        return 0.0 if self._started_s is None else self.clock() - self._started_s
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """The lanes of the loaded bundles, and those of learnt tasks that have work."""
+        return self._worker.lanes
 
     @property
     def idle(self) -> bool:

@@ -236,6 +236,7 @@ class Worker:
             result = lane.result(departure, report)
             if departure.job.future.set_running_or_notify_cancel():  # else the client went away
                 self._metrics.solve(result)
+                lane.counts.answered(result.finish.status)
                 departure.job.future.set_result(result)
 
     def _lane_failed(self, lane: Lane, plan: Plan[Job]) -> None:

@@ -13,7 +13,8 @@ from server.batches.receiving import MEDIA_TYPES, check_announced, is_gzipped, r
 from server.batches.schemas import Batch, BatchPage
 from server.batches.service import Batches
 from server.batches.store import ENDED
-from server.routes import ANSWERED, NDJSON, PROBLEMS, AppSolver
+from server.metrics import ANSWERED
+from server.routes import NDJSON, PROBLEMS, AppSolver
 from server.solver import DrainingError
 
 UPLOAD = "/v1/batches"  # takes its body piece by piece

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from server.routes import ANSWERED, PROBLEMS, AppSolver, AppTasks, JsonBody
+from server.metrics import ANSWERED
+from server.routes import PROBLEMS, AppSolver, AppTasks, JsonBody
 from server.solver import DrainingError, Solver
 from server.tasks.catalog import UnknownTaskError
 from server.tasks.errors import AdaptationUnavailableError, TaskInBundleError
