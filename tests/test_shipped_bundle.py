@@ -14,9 +14,12 @@ from puzzles.registry import select
 from server.app import create_app
 from server.loading import load_solver
 from server.settings import SHIPPED_BUNDLE, Settings
+from server.step_events import StartEvent, StepEvent
+from tests.server.events import read_events, replayed, steps_of, stream
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
+STREAMING = (ROOT / "docs" / "streaming.md").read_text()
 PUZZLES = {
     "4x4": "1...2...3...4...",
     "6x6": "1..4.6.5.1..2..5.1.6.2....5.1.6..3..",
@@ -58,6 +61,51 @@ def test_every_size_is_solved_and_the_solution_stands(client: TestClient, size: 
     puzzle = select("sudoku", question)
     answer = puzzle.parse(got["solution"])
     assert puzzle.verify(puzzle.parse(question), answer) is Verdict.solved
+
+
+def test_its_thinking_can_be_watched(client: TestClient) -> None:
+    request, _ = readme_exchange()
+    events = stream(client, **request, max_steps=8)
+    question, result = events[0][1]["question"], events[-1][1]
+    steps = steps_of(events)
+    assert (result["status"], result["steps"]) == ("solved", len(steps))
+    assert (steps[-1]["verdict"], steps[-1]["grid"]) == ("solved", result["solution"])
+    assert steps[-1]["halt_probability"] == result["halt_probability"]
+    before = None
+    for step in steps:
+        assert replayed(question, step, before) == step["grid"]
+        before = step["grid"]
+        assert all(0 <= cell <= 1 for row in step["confidence"] for cell in row)
+        assert bool(step["assumed"]) == (step["attempt"] > 1)
+        for cell in step["assumed"]:
+            assert question[cell["row"] - 1][cell["column"] - 1] == 0
+
+
+def test_the_stream_in_the_documents_is_the_one_that_comes(client: TestClient) -> None:
+    request = re.search(r"-d '(\{.*?\})'", STREAMING)
+    shown = re.search(r"```\n(event: start\n.*?)```", STREAMING, re.DOTALL)
+    assert request
+    assert shown
+    told, got = read_events(shown[1]), stream(client, **json.loads(request[1]))
+    assert got[0] == told[0]
+    # Rounding differs between processors: the way there may, what is found may not.
+    kinds = {name: data.keys() for name, data in got}
+    assert kinds == {name: data.keys() for name, data in told}
+    assert got[-1][1]["solution"] == told[-1][1]["solution"]
+
+
+def test_the_documents_tell_every_field_of_events_and_of_the_engine(client: TestClient) -> None:
+    step = STREAMING.split("### `step`")[1].split("## ")[0]
+    rows = [line.split("|")[1] for line in step.splitlines() if line.startswith("| `")]
+    assert {field for row in rows for field in re.findall(r"`(\w+)`", row)} == {
+        *StepEvent.model_fields
+    }
+    assert all(f"`{field}`" in STREAMING for field in StartEvent.model_fields)
+    shown = re.search(r"```json\n(\{.*?\})\n```", STREAMING, re.DOTALL)
+    assert shown
+    told, now = json.loads(shown[1]), client.get("/v1/engine").json()
+    assert told.keys() == now.keys()
+    assert told["lanes"][0].keys() == now["lanes"][0].keys()
 
 
 def test_an_empty_grid_gets_some_valid_completion(client: TestClient) -> None:

@@ -10,14 +10,12 @@ from starlette.testclient import TestClient
 
 from server.app import create_app
 from server.loading import load_solver
-from server.settings import SHIPPED_BUNDLE, Settings
+from server.settings import Settings
 from tests.server.arc_bundle import GRID, STEPS, TASKS
-from tests.server.events import EVENTS, replayed, steps_of, stream
+from tests.server.events import EVENTS, steps_of, stream
 from tests.server.tiny_bundle import HARD, four_solutions, with_empty
 
-ROOT = Path(__file__).resolve().parents[2]
 SOLUTION = four_solutions()[7].tolist()
-HARD_NINE = "4.....8.5.3..........7......2.....6.....8.4......1.......6.3.7.5..2.....1.4......"
 
 
 def four(empty: int) -> dict[str, Any]:
@@ -154,30 +152,6 @@ def test_the_engine_tells_what_its_lanes_have_done(bundle: Path) -> None:
         "unsolved_total": 1,
     }
     assert now["lanes"][1]["steps_total"] == 0
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Iterator[TestClient]:
-    settings = Settings(bundles=(ROOT / SHIPPED_BUNDLE,), threads=1, slots=4)
-    with TestClient(create_app(load_solver(settings), settings)) as served:
-        yield served
-
-
-def test_the_shipped_bundle_thinks_in_the_open(shipped: TestClient) -> None:
-    events = stream(shipped, kind="sudoku", grid=HARD_NINE, max_steps=4)
-    question, result = events[0][1]["question"], events[-1][1]
-    steps = steps_of(events)
-    assert result["status"] == "solved"
-    assert len(steps) == result["steps"]
-    assert (steps[-1]["verdict"], steps[-1]["grid"]) == ("solved", result["solution"])
-    before = None
-    for step in steps:
-        assert replayed(question, step, before) == step["grid"]
-        before = step["grid"]
-        assert all(0 <= cell <= 1 for row in step["confidence"] for cell in row)
-        assert bool(step["assumed"]) == (step["attempt"] > 1)
-        for cell in step["assumed"]:
-            assert question[cell["row"] - 1][cell["column"] - 1] == 0
 
 
 @pytest.fixture(scope="module")
