@@ -26,6 +26,7 @@ COPY model model
 COPY training training
 COPY export export
 COPY server server
+COPY client client
 COPY cli cli
 RUN /opt/ponder/bin/pip install --no-cache-dir ".[${DEVICE}]"
 

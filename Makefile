@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --editable
-PACKAGES := puzzles kernel model training export server cli bench
+PACKAGES := puzzles kernel model training export server client cli bench
 CODE := $(PACKAGES) tests
 
 .DEFAULT_GOAL := help

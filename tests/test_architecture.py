@@ -14,7 +14,8 @@ import pytest
 from setuptools import find_packages
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("puzzles", "kernel", "model", "training", "export", "server", "cli", "bench")
+PACKAGES = ("puzzles", "kernel", "model", "training", "export", "server", "client", "cli", "bench")
+RE_EXPORTING = {"client"}  # whose users say `from client import Ponder`
 NOT_SERVED = {"bench"}  # not in the image
 LONGEST_FILE = 300  # lines
 # Outside functions nobody may ask the machine, the environment or the disk, or set anything up.
@@ -54,6 +55,7 @@ ALLOWED = {
         "anyio fastapi numpy onnxruntime prometheus_client pydantic pydantic_settings rich "
         "starlette uvicorn",
     ),
+    "client": allow("client", "httpx2 pydantic tenacity"),
     "cli": allow(" ".join(PACKAGES), "rich torch typer yaml"),
     "bench": allow(
         "bench export kernel model puzzles server training",
@@ -158,6 +160,8 @@ def test_a_package_imports_only_what_the_design_allows(path: Path) -> None:
         ("puzzles/maze.py", "from torch import Tensor"),
         ("puzzles/maze.py", "from . import sudoku"),
         ("server/app.py", "from bench.report import Report"),
+        ("client/schemas.py", "from server.schemas import SolveAnswer"),
+        ("server/app.py", "from client.sync_client import Ponder"),
         ("bench/step.py", "from cli.console import console"),
     ],
 )
@@ -183,11 +187,21 @@ def test_the_command_line_imports_our_packages_inside_its_commands(path: Path) -
     assert not loaded & {*PACKAGES, "torch", "onnx", "yaml"} - {"cli"}
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", sorted({*PACKAGES} - RE_EXPORTING))
 def test_init_holds_a_docstring_and_nothing_else(package: str) -> None:
     tree = parse(Path(package, "__init__.py"))
     assert ast.get_docstring(tree)
     assert len(tree.body) == 1
+
+
+@pytest.mark.parametrize("package", sorted(RE_EXPORTING))
+def test_init_imports_its_own_package_and_names_what_it_exports(package: str) -> None:
+    docstring, *imports, exported = parse(Path(package, "__init__.py")).body
+    assert isinstance(docstring, ast.Expr)
+    assert {module.partition(".")[0] for node in imports for module in imported_modules(node)} == {
+        package
+    }
+    assert ast.unparse(exported).startswith("__all__ = ")
 
 
 @pytest.mark.parametrize("path", package_files(), ids=str)

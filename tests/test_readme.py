@@ -13,7 +13,7 @@ from server.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-CODE = ("puzzles", "model", "training", "export", "server", "cli", "bench")
+CODE = ("puzzles", "model", "training", "export", "server", "client", "cli", "bench")
 
 
 @pytest.mark.parametrize("package", CODE)
