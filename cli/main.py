@@ -5,6 +5,7 @@ import typer
 from cli import (
     adaptation_job,
     adapting,
+    batch,
     bench_adapt,
     bench_engine,
     bench_http,
@@ -41,6 +42,15 @@ def create_app() -> typer.Typer:
     data_app.command("arc")(data.data_arc)
     data_app.command("check")(data.data_check)
     ponder.add_typer(data_app, name="data")
+    batch_app = typer.Typer(
+        help="Files of puzzles that a server solves when nobody else waits.", no_args_is_help=True
+    )
+    batch_app.command()(batch.submit)
+    batch_app.command()(batch.status)
+    batch_app.command()(batch.results)
+    batch_app.command()(batch.cancel)
+    batch_app.command("list")(batch.list_batches)
+    ponder.add_typer(batch_app, name="batch")
     bench_app = typer.Typer(help="Measure, beside peers.", no_args_is_help=True)
     bench_app.command()(bench_step.step)
     bench_app.command()(bench_adapt.adapt)

@@ -217,6 +217,13 @@ class AsyncBatches:
         following = Following(follow, every_s)
         return self._io.iterate(results.lines(batch_id, following, self._setting))
 
+    def results_bytes(
+        self, batch_id: str, *, start_byte: int = 0, follow: bool = False, every_s: float = 1.0
+    ) -> AsyncGenerator[bytes]:
+        """The same as they lie on the server, JSON lines in UTF-8, in pieces of any size."""
+        following = Following(follow, every_s)
+        return self._io.iterate(results.raw(batch_id, start_byte, following, self._setting))
+
     async def download(
         self,
         batch_id: str,

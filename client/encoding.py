@@ -16,7 +16,7 @@ AskedPuzzle: TypeAlias = AskedGrid | Mapping[str, Any]
 class SolveOptions(TypedDict, total=False):
     """What may be said of a puzzle beside its grid; None and nothing leave it to the server."""
 
-    kind: str
+    kind: str | None
     effort: Literal["low", "standard", "max"] | None
     max_steps: int | None
     attempts: int | None

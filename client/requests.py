@@ -117,9 +117,9 @@ def submit_call(
     """
     gzip, progress = options.get("gzip", False), options.get("progress")
     if isinstance(source, str | PathLike):
-        if puzzle:
-            said = "requests in a file say themselves how they are to be solved, not"
-            raise InvalidInputError(f"{said} {', '.join(puzzle)}")
+        if said := given(puzzle):
+            wrong = f"{source}: its requests say themselves how they are to be solved"
+            raise InvalidInputError(f"{wrong}; {', '.join(said)} cannot be given")
         upload = file_upload(Path(source), gzip=gzip, progress=progress)
     else:
         upload = lines_upload(source, puzzle, gzip=gzip, progress=progress)

@@ -59,6 +59,15 @@ def lines(batch_id: str, following: Following, setting: Setting) -> Stream[Batch
         raise MalformedResponseError("the results end within a line")
 
 
+def raw(batch_id: str, start_byte: int, following: Following, setting: Setting) -> Stream[bytes]:
+    """The same as bytes, from a byte on."""
+
+    def pass_on(part: bytes) -> Stream[bytes]:
+        yield Emit(part)
+
+    yield from fetched(batch_id, start_byte, following, pass_on, setting)
+
+
 def download(
     batch_id: str,
     path: Path,

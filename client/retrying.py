@@ -1,5 +1,6 @@
 """When a request is sent again, and after how long. Pure: it waits for nothing itself."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from tenacity import (
 )
 
 from client.errors import ConnectionFailedError, PonderError, ProblemError, TimedOutError
+
+log = logging.getLogger(__name__)
 
 # Refused before anything was done; 502 is what a proxy says while the server behind it restarts.
 ASK_AGAIN = frozenset({429, 502, 503})
@@ -63,6 +66,7 @@ def attempts(
             retry=retry_if_exception(worth_it),
             wait=wait_s,
             stop=enough,
+            before_sleep=_log_wait,
             sleep=sleep,
             reraise=True,
         )
@@ -88,3 +92,9 @@ def waiting_s(retries: Retries, attempt: int, error: BaseException | None, rando
         return min(retries.longest_wait_s, error.retry_after_s)
     doubled = min(retries.longest_wait_s, retries.first_wait_s * 2.0 ** (attempt - 1))
     return doubled * (0.5 + 0.5 * random)
+
+
+def _log_wait(state: RetryCallState) -> None:
+    assert state.outcome is not None
+    told = {"wait_s": state.upcoming_sleep, "attempt": state.attempt_number}
+    log.info("asking again", extra=told | {"error": str(state.outcome.exception())})
