@@ -78,7 +78,7 @@ def results(
         with batch_view.download_bar(out.name) as progress:
             got = ponder.batches.download(batch_id, out, follow=follow, progress=progress)
         rest = "complete" if got.complete else "so far; the same command fetches the rest"
-        errors.print(f"{out}: {got.size_bytes} bytes, {rest}", soft_wrap=True, highlight=False)
+        _tell(f"{out}: {got.size_bytes} bytes, {rest}")
 
 
 def cancel(batch_id: BatchId, json: Json = False, url: Url = None) -> None:
@@ -135,15 +135,16 @@ def _send(
             )
     except (ConnectionFailedError, TimedOutError) as error:
         if error.sent:
-            errors.print(again, soft_wrap=True, highlight=False)
+            _tell(again)
         raise
 
 
 def _show(ponder: "Ponder", batch: "Batch", *, wait: bool, json: bool) -> None:
     """Raises: typer.Exit if it was waited for and not all is solved."""
     if wait and not batch.has_ended:
-        back = f"{batch.id} goes on; back to it: ponder batch status {batch.id} --wait"
-        with batch_view.work_bar(batch) as progress, _on_interrupt(back):
+        back = f"back to it: ponder batch status {batch.id} --wait"
+        with _on_interrupt(back), batch_view.work_bar(batch) as progress:
+            _tell(f"waiting for {batch.id}; Ctrl-C leaves it running")
             batch = ponder.batches.wait(batch.id, progress=progress)
     _print(batch.model_dump_json() if json else batch_view.lines_of(batch))
     if wait and (batch.state != "done" or batch.counts.solved < batch.counts.total):
@@ -155,9 +156,13 @@ def _on_interrupt(words: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        errors.print(words, soft_wrap=True, highlight=False)
+        _tell(words)
         raise typer.Exit(INTERRUPTED) from None
 
 
 def _print(text: str) -> None:
     console.print(text, soft_wrap=True, highlight=False, markup=False)
+
+
+def _tell(text: str) -> None:
+    errors.print(text, soft_wrap=True, highlight=False, markup=False)

@@ -14,26 +14,14 @@ import httpx2
 
 from client import flows, requests, results, solving
 from client.async_io import AsyncIo
+from client.batch_schemas import Batch, BatchLine, BatchPage
 from client.encoding import AskedGrid, AskedPuzzle, Pair, SolveOptions
 from client.flows import Polling, Setting
 from client.requests import BatchSource, RegisterOptions, SubmitOptions, TaskOptions
 from client.results import Downloaded, Following
 from client.retrying import RETRIES, Retries
-from client.schemas import (
-    Arrival,
-    Batch,
-    BatchLine,
-    BatchPage,
-    Health,
-    Model,
-    ModelList,
-    Solved,
-    Started,
-    Step,
-    Task,
-    TaskAnswer,
-    TaskList,
-)
+from client.schemas import Arrival, EngineNow, Health, ModelList, Solved, Started, Step
+from client.task_schemas import Task, TaskAnswer, TaskList
 from client.wire import TIME_LIMITS, TimeLimits, http_options, utc_now
 
 
@@ -118,9 +106,13 @@ class AsyncPonder:
         call = requests.solve_task_call(test, task, train, options)
         return await self._io.run(flows.answer(TaskAnswer, call, self._setting))
 
-    async def models(self) -> tuple[Model, ...]:
-        """The loaded bundles."""
-        return (await self._io.run(flows.answer(ModelList, requests.MODELS, self._setting))).models
+    async def models(self) -> ModelList:
+        """The loaded bundles, and which of them answers what."""
+        return await self._io.run(flows.answer(ModelList, requests.MODELS, self._setting))
+
+    async def engine(self) -> EngineNow:
+        """What every lane is doing; cheap enough to be asked several times a second."""
+        return await self._io.run(flows.answer(EngineNow, requests.ENGINE, self._setting))
 
     async def ready(self) -> Health:
         """Whether the server takes puzzles now; asked once only."""

@@ -13,11 +13,13 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
+from client.batch_schemas import Batch
 from client.errors import PonderError, ProblemError, TimedOutError
 from client.requests import READY, Call
 from client.responses import Reply, raise_for_problem, read
 from client.retrying import Retries, attempts, may_repeat
-from client.schemas import Batch, Health, Task
+from client.schemas import Health
+from client.task_schemas import Task
 
 SHORTEST_READ_S = 0.001  # a time-out of none at all would mean something else
 

@@ -32,6 +32,7 @@ class TaskOptions(TypedDict, total=False):
     views: int | None
     max_steps: int | None
     deadline_ms: int | None
+    model: str | None
 
 
 class RegisterOptions(TypedDict, total=False):
@@ -75,6 +76,7 @@ class Call:
 
 
 MODELS = Call("GET", "/v1/models")
+ENGINE = Call("GET", "/v1/engine")
 READY = Call("GET", "/readyz")
 TASKS = Call("GET", "/v1/tasks")
 

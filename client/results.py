@@ -7,6 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
+from client.batch_schemas import Batch, BatchLine
 from client.errors import MalformedResponseError, ProblemError
 from client.flows import (
     Do,
@@ -25,7 +26,6 @@ from client.flows import (
 from client.requests import results_call, state_call
 from client.responses import LineBuffer, Reply, read
 from client.results_file import ResultsFile
-from client.schemas import Batch, BatchLine
 
 E = TypeVar("E")
 

@@ -1,20 +1,20 @@
 """What a server answers, typed and frozen. Fields that a newer server adds are passed over."""
 
-from datetime import datetime
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Grid: TypeAlias = tuple[tuple[int, ...], ...]  # rows of symbols
-BatchState = Literal["queued", "running", "done", "cancelled", "failed"]
-TaskState = Literal["ready", "queued", "adapting", "failed"]
+Cell: TypeAlias = tuple[int, int]  # row and column, counted from 1
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """Anything that a server says."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Fault(_Answer):
+class Fault(Answer):
     """One thing wrong: a cell (`row`, `column`, counted from 1), or a field of the request."""
 
     detail: str
@@ -23,7 +23,7 @@ class Fault(_Answer):
     field: str | None = None
 
 
-class Problem(_Answer):
+class Problem(Answer):
     """Why something was refused: RFC 9457 problem details."""
 
     type: str = "about:blank"
@@ -34,14 +34,14 @@ class Problem(_Answer):
     errors: tuple[Fault, ...] | None = None
 
 
-class Timing(_Answer):
+class Timing(Answer):
     """Where the time went: waiting for a slot, and in one."""
 
     queue_ms: float
     compute_ms: float
 
 
-class Solved(_Answer):
+class Solved(Answer):
     """What came of one puzzle; `solution` is None unless `status` is `solved`.
 
     verified: whether the rules confirm the solution; None where no rule can tell.
@@ -64,33 +64,49 @@ class Solved(_Answer):
         return self.status == "solved"
 
 
-class Started(_Answer):
-    """A puzzle has a slot, and its first supervision step is next."""
+class Started(Answer):
+    """What is being solved, and what may be spent on it: steps of each attempt, attempts."""
+
+    kind: str
+    puzzle: str
+    model: str
+    question: Grid
+    max_steps: int
+    attempts: int
 
 
-class Step(_Answer):
+class Assumed(Answer):
+    """A guess that an attempt takes for given; `row`, `column` count from 1."""
+
+    row: int
+    column: int
+    value: int
+
+
+class Step(Answer):
     """A puzzle after one more supervision step, while it is worked on.
 
-    step counts over all attempts, attempt_step within this one. grid: the answer so far; changed,
-    assumed: cells as (row, column). confidence: by cell. verdict: what the rules say of the grid.
+    step counts over all attempts, attempt_step within this one, from 1; steps may be left out for
+    a slow reader. grid: the answer as it stands, guesses and mistakes included. changed: against
+    the step before. confidence: by cell, 0 to 1. verdict: what the rules say of the grid.
     """
 
     attempt: int
     step: int
     attempt_step: int
-    grid: Grid
-    changed: tuple[tuple[int, int], ...] = ()
-    confidence: tuple[tuple[float, ...], ...] | None = None
-    halt_probability: float | None = None
-    verdict: str | None = None
-    assumed: tuple[tuple[int, ...], ...] = ()
+    grid: Grid | None
+    changed: tuple[Cell, ...]
+    confidence: tuple[tuple[float, ...], ...] | None
+    halt_probability: float | None
+    verdict: str
+    assumed: tuple[Assumed, ...]
 
 
 # What came of one of many puzzles, behind its place among them, from 0.
 Arrival: TypeAlias = tuple[int, Solved | Problem]
 
 
-class BatchItem(_Answer):
+class BatchItem(Answer):
     """A line of `POST /v1/solve/batch`: one of `result` and `problem`."""
 
     index: int
@@ -98,123 +114,14 @@ class BatchItem(_Answer):
     problem: Problem | None = None
 
 
-class Attempt(_Answer):
-    """An answer to a question of a task, and the share of views that are for it."""
-
-    answer: Grid
-    votes: int
-    share: float
-    halt_probability: float
-
-
-class QuestionAnswer(_Answer):
-    """At most two attempts at one question, best first."""
-
-    attempts: tuple[Attempt, ...]
-    views: int
-    mean_steps: float
-
-
-class TaskAnswer(_Answer):
-    """What came of a task's questions. No rule can check them: `verified` is always None."""
-
-    task: str
-    results: tuple[QuestionAnswer, ...]
-    verified: None = None
-    model: str
-    timing: Timing
-
-
-class TaskProgress(_Answer):
-    """How learning goes; a figure is None until there is one. Shares are 0 to 1."""
-
-    phase: str
-    optimizer_steps: int | None = None
-    seconds: float | None = None
-    seconds_left: float | None = None
-    loss: float | None = None
-    exact: float | None = None
-    held_out_accuracy: float | None = None
-
-
-class Task(_Answer):
-    """A task: in a bundle of the server, or handed in and learnt there."""
-
-    id: str
-    name: str | None
-    state: TaskState
-    origin: str
-    created_at: datetime | None = None
-    queue_position: int | None = None
-    progress: TaskProgress | None = None
-    problem: Problem | None = None
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether it can be asked (`ready`) or could not be learnt (`failed`)."""
-        return self.state in ("ready", "failed")
-
-
-class TaskList(_Answer):
-    """`tasks`: ids of all that can be asked; `adapted`: what was handed in, oldest first."""
-
-    tasks: tuple[str, ...]
-    adapted: tuple[Task, ...] = ()
-
-
-class BatchCounts(_Answer):
-    """Lines that are not blank; those with a result are `answered`."""
-
-    total: int
-    answered: int
-    solved: int
-    unsolved: int
-    invalid: int
-
-
-class Batch(_Answer):
-    """A batch and how far it is."""
-
-    id: str
-    name: str | None
-    state: BatchState
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-    expires_at: datetime
-    counts: BatchCounts
-    problem: Problem | None = None
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether no more results will come."""
-        return self.state in ("done", "cancelled", "failed")
-
-
-class BatchPage(_Answer):
-    """Batches, newest first; `next` is the `after` of the page that follows, if any does."""
-
-    batches: tuple[Batch, ...]
-    next: str | None = None
-
-
-class BatchLine(_Answer):
-    """The result of one line of a batch: one of `result` and `problem`."""
-
-    custom_id: str
-    line: int
-    result: Solved | None = None
-    problem: Problem | None = None
-
-
-class Budget(_Answer):
+class Budget(Answer):
     """What a puzzle may cost: attempts of so many supervision steps each."""
 
     max_steps: int
     attempts: int
 
 
-class Accuracy(_Answer):
+class Accuracy(Answer):
     """One measured figure of a model; shares in 0..1."""
 
     data: str
@@ -225,7 +132,7 @@ class Accuracy(_Answer):
     verified: float | None
 
 
-class Model(_Answer):
+class Model(Answer):
     """A loaded bundle; `efforts`: budgets by puzzle and by level."""
 
     name: str
@@ -237,13 +144,14 @@ class Model(_Answer):
     accuracy: tuple[Accuracy, ...]
 
 
-class ModelList(_Answer):
-    """Every loaded bundle."""
+class ModelList(Answer):
+    """Every loaded bundle. `defaults`: by puzzle, which one answers if none is asked for."""
 
     models: tuple[Model, ...]
+    defaults: dict[str, str] = Field(default_factory=dict)
 
 
-class Health(_Answer):
+class Health(Answer):
     """Whether the server takes puzzles: `ready`, or why not."""
 
     status: str
@@ -252,3 +160,30 @@ class Health(_Answer):
     def is_ready(self) -> bool:
         """Whether it does."""
         return self.status == "ready"
+
+
+class Lane(Answer):
+    """One puzzle size of one bundle; totals count from when it was opened.
+
+    steps_total: supervision steps, each of all its rows; rows_total: the rows in them.
+    """
+
+    puzzle: str
+    model: str
+    runtime: str
+    slots: int
+    working: int
+    waiting: int
+    background_waiting: int
+    steps_total: int
+    rows_total: int
+    solved_total: int
+    unsolved_total: int
+
+
+class EngineNow(Answer):
+    """What the engines are doing; `state` as `Health` has it."""
+
+    state: str
+    lanes: tuple[Lane, ...]
+    uptime_s: float

@@ -3,7 +3,7 @@
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -12,27 +12,15 @@ from typing import Self, Unpack, final
 import httpx2
 
 from client import flows, requests, results, solving
+from client.batch_schemas import Batch, BatchLine, BatchPage
 from client.encoding import AskedGrid, AskedPuzzle, Pair, SolveOptions
 from client.flows import Polling, Setting
 from client.requests import BatchSource, RegisterOptions, SubmitOptions, TaskOptions
 from client.results import Downloaded, Following
 from client.retrying import RETRIES, Retries
-from client.schemas import (
-    Arrival,
-    Batch,
-    BatchLine,
-    BatchPage,
-    Health,
-    Model,
-    ModelList,
-    Solved,
-    Started,
-    Step,
-    Task,
-    TaskAnswer,
-    TaskList,
-)
+from client.schemas import Arrival, EngineNow, Health, ModelList, Solved, Started, Step
 from client.sync_io import SyncIo
+from client.task_schemas import Task, TaskAnswer, TaskList
 from client.wire import TIME_LIMITS, TimeLimits, http_options, utc_now
 
 
@@ -81,7 +69,7 @@ class Ponder:
 
     def watch(
         self, grid: AskedGrid, **options: Unpack[SolveOptions]
-    ) -> Iterator[Started | Step | Solved]:
+    ) -> Generator[Started | Step | Solved]:
         """Solve one puzzle and see every supervision step as it is taken; the result comes last."""
         return self._io.iterate(solving.watch(grid, options, self._setting))
 
@@ -92,7 +80,7 @@ class Ponder:
         at_once: int = 4,
         per_request: int = solving.MOST_PER_REQUEST,
         **options: Unpack[SolveOptions],
-    ) -> Iterator[Arrival]:
+    ) -> Generator[Arrival]:
         """Solve many, each a grid or a request of its own: (index, outcome) as they come.
 
         One that is wrong has a `Problem` as its outcome. `puzzles` is read as far as it is needed:
@@ -115,9 +103,13 @@ class Ponder:
         call = requests.solve_task_call(test, task, train, options)
         return self._io.run(flows.answer(TaskAnswer, call, self._setting))
 
-    def models(self) -> tuple[Model, ...]:
-        """The loaded bundles."""
-        return self._io.run(flows.answer(ModelList, requests.MODELS, self._setting)).models
+    def models(self) -> ModelList:
+        """The loaded bundles, and which of them answers what."""
+        return self._io.run(flows.answer(ModelList, requests.MODELS, self._setting))
+
+    def engine(self) -> EngineNow:
+        """What every lane is doing; cheap enough to be asked several times a second."""
+        return self._io.run(flows.answer(EngineNow, requests.ENGINE, self._setting))
 
     def ready(self) -> Health:
         """Whether the server takes puzzles now; asked once only."""
@@ -209,14 +201,14 @@ class Batches:
 
     def results(
         self, batch_id: str, *, follow: bool = False, every_s: float = 1.0
-    ) -> Iterator[BatchLine]:
+    ) -> Generator[BatchLine]:
         """Results in the order of the lines: so far, or to the end if they are followed."""
         following = Following(follow, every_s)
         return self._io.iterate(results.lines(batch_id, following, self._setting))
 
     def results_bytes(
         self, batch_id: str, *, start_byte: int = 0, follow: bool = False, every_s: float = 1.0
-    ) -> Iterator[bytes]:
+    ) -> Generator[bytes]:
         """The same as they lie on the server, JSON lines in UTF-8, in pieces of any size."""
         following = Following(follow, every_s)
         return self._io.iterate(results.raw(batch_id, start_byte, following, self._setting))

@@ -3,7 +3,7 @@
 import queue
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -52,12 +52,12 @@ class SyncIo:
                     return result
                 told, failed = conversation.outcome(effect)
 
-    def iterate(self, stream: Stream[E]) -> Iterator[E]:
+    def iterate(self, stream: Stream[E]) -> Generator[E]:
         """What a stream emits."""
         with closing(_Conversation(self)) as conversation:
             yield from conversation.emitted(stream)
 
-    def merged(self, streams: Iterable[Stream[E]], at_once: int) -> Iterator[E]:
+    def merged(self, streams: Iterable[Stream[E]], at_once: int) -> Generator[E]:
         """What many streams emit, as it comes; each has its thread, and so many run at once."""
         return _Merger(self, iter(streams)).emitted(at_once)
 
@@ -71,7 +71,7 @@ class _Conversation:
         self._parts: Iterator[Any] = iter(())
         self._aborted = False
 
-    def emitted(self, stream: Stream[E]) -> Iterator[E]:
+    def emitted(self, stream: Stream[E]) -> Generator[E]:
         with closing(stream):
             told, failed = None, None
             while True:
@@ -170,7 +170,7 @@ class _Merger:
         self._queue: queue.SimpleQueue[Emit[Any] | _Ended] = queue.SimpleQueue()
         self._running: set[_Conversation] = set()
 
-    def emitted(self, at_once: int) -> Iterator[Any]:
+    def emitted(self, at_once: int) -> Generator[Any]:
         try:
             while self._begin(at_once) or self._running:
                 found = self._queue.get()

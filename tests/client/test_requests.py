@@ -82,9 +82,9 @@ def test_url_and_key_come_from_the_environment_unless_they_are_given(
     monkeypatch.setenv("PONDER_URL", "http://there:1/under/")
     monkeypatch.setenv("PONDER_API_KEY", "secret")
     for arguments in ((), ("http://here", "other")):
-        with Ponder(*arguments, transport=httpx2.MockTransport(script)) as ponder:
-            with pytest.raises(Exception, match="unknown_batch"):
-                ponder.batches.get("b")
+        ponder = Ponder(*arguments, transport=httpx2.MockTransport(script))
+        with ponder, pytest.raises(Exception, match="unknown_batch"):
+            ponder.batches.get("b")
     assert [str(request.url) for request in script.asked] == [
         "http://there:1/under/v1/batches/b",
         "http://here/v1/batches/b",

@@ -17,6 +17,7 @@ from client import (
     ProblemError,
     ResultsMismatchError,
     Solved,
+    Started,
     Step,
 )
 from tests.client.fakes import SOLVED, CutOff, Script, batch, events, problem
@@ -24,7 +25,12 @@ from tests.client.fakes import SOLVED, CutOff, Script, batch, events, problem
 GRID = [[0, 1], [1, 0]]
 STEP = {
     **{"attempt": 1, "step": 2, "attempt_step": 2, "grid": [[1, 2], [2, 0]]},
-    **{"changed": [[1, 1]], "halt_probability": 0.1, "verdict": "wrong", "assumed": []},
+    **{"changed": [[1, 1]], "confidence": [[1.0, 0.5], [0.5, 0.5]], "halt_probability": 0.1},
+    **{"verdict": "wrong", "assumed": [{"row": 1, "column": 1, "value": 1}]},
+}
+START = {
+    **{"kind": "sudoku", "puzzle": "sudoku-2x2", "model": "by heart", "question": GRID},
+    **{"max_steps": 16, "attempts": 4},
 }
 WRONG = {"type": "x", "title": "x", "status": 422, "code": "invalid_grid", "detail": "two 1s"}
 
@@ -122,10 +128,11 @@ def test_none_at_once_are_refused(name: str) -> None:
 
 
 def test_watching_shows_every_step_and_the_result_last() -> None:
-    told = [("start", {}), ("news", "?"), ("step", STEP), ("result", SOLVED)]
+    told = [("start", START), ("news", "?"), ("step", STEP), ("result", SOLVED)]
     script = Script(events(*((name, json.dumps(data)) for name, data in told)))
     with script.ponder() as ponder:
-        _, step, result = ponder.watch(GRID, effort="max")
+        start, step, result = ponder.watch(GRID, effort="max")
+    assert isinstance(start, Started)
     assert isinstance(step, Step)
     assert (step.step, step.grid, step.changed) == (2, ((1, 2), (2, 0)), ((1, 1),))
     assert isinstance(result, Solved)

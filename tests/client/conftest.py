@@ -1,0 +1,25 @@
+"""One server process for all tests here, with the bundles of the repository."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from client import Ponder
+from tests.server.test_process import serving
+
+FLAGS = ("--bundle", "bundles/sudoku", "--bundle", "bundles/arc-small", "--slots", "4")
+
+
+@pytest.fixture(scope="session")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """onnxruntime starts at once, where compiling for the CPU takes a while."""
+    state = tmp_path_factory.mktemp("served")
+    kept = ("--batch-dir", str(state / "batches"), "--task-dir", str(state / "tasks"))
+    with serving(*FLAGS, "--runtime", "onnxruntime", *kept) as (_, address):
+        yield address
+
+
+@pytest.fixture
+def ponder(url: str) -> Iterator[Ponder]:
+    with Ponder(url) as client:
+        yield client
