@@ -15,6 +15,8 @@ from client import (
     Problem,
     ProblemError,
     Solved,
+    Started,
+    Step,
     TimedOutError,
     TimeLimits,
 )
@@ -67,6 +69,23 @@ def test_a_loop_that_is_left_frees_the_slots(ponder: Ponder) -> None:
     assert next(some)[0] == 0
     until(lambda: not idle(ponder))
     some.close()
+    until(lambda: idle(ponder))
+
+
+def test_a_puzzle_is_watched_step_by_step(ponder: Ponder) -> None:
+    started, *steps, result = ponder.watch(EASY, effort="low")
+    assert isinstance(started, Started)
+    assert (started.kind, started.max_steps) == ("sudoku", 16)
+    assert isinstance(result, Solved)
+    assert result.is_solved
+    assert [step.step for step in steps if isinstance(step, Step)] == [*range(1, result.steps + 1)]
+
+
+def test_watching_that_is_left_frees_the_slot(ponder: Ponder) -> None:
+    watched = ponder.watch(IMPOSSIBLE, max_steps=1024, attempts=2048)
+    assert isinstance(next(watched), Started)
+    assert isinstance(next(watched), Step)
+    watched.close()
     until(lambda: idle(ponder))
 
 
@@ -130,6 +149,9 @@ def test_the_server_tells_what_it_is(ponder: Ponder) -> None:
     assert ponder.ready().is_ready
     names = [model.name for model in ponder.models().models]
     assert names == ["sudoku-lattice-d32", "arc-small-cpu"]
+    engine = ponder.engine()
+    assert engine.state == "ready"
+    assert {lane.slots for lane in engine.lanes} == {4}
 
 
 def test_nobody_at_an_address_and_no_answer_in_time_are_told_apart(url: str) -> None:

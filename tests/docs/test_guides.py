@@ -13,7 +13,11 @@ from tests.training.arc_tasks import fill_task
 from training.sudoku_generator import generate_chunk
 
 ELSEWHERE = {"add-a-kind"}  # has a test of its own
-NEED_A_SERVER = {"batches": "ponder serve", "streaming": "ponder serve"}
+NEED_A_SERVER = {
+    "batches": "ponder serve",
+    "client": "ponder serve --runtime onnxruntime --slots 4",
+    "streaming": "ponder serve",
+}
 
 
 def guides() -> list[str]:
