@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cli import batch_view
-from cli.console import console, errors, said_clearly
+from cli.console import said_clearly
 
 if TYPE_CHECKING:
     from client import Batch, Ponder
@@ -95,7 +95,7 @@ def list_batches(
     """Batches, newest first."""
     with _server(url) as ponder:
         for batch in ponder.batches.list(limit=limit).batches:
-            _print(batch.model_dump_json() if json else batch_view.line_of(batch))
+            typer.echo(batch.model_dump_json() if json else batch_view.line_of(batch))
 
 
 @contextmanager
@@ -143,10 +143,11 @@ def _show(ponder: "Ponder", batch: "Batch", *, wait: bool, json: bool) -> None:
     """Raises: typer.Exit if it was waited for and not all is solved."""
     if wait and not batch.has_ended:
         back = f"back to it: ponder batch status {batch.id} --wait"
-        with _on_interrupt(back), batch_view.work_bar(batch) as progress:
+        with _on_interrupt(back):
             _tell(f"waiting for {batch.id}; Ctrl-C leaves it running")
-            batch = ponder.batches.wait(batch.id, progress=progress)
-    _print(batch.model_dump_json() if json else batch_view.lines_of(batch))
+            with batch_view.work_bar(batch) as progress:
+                batch = ponder.batches.wait(batch.id, progress=progress)
+    typer.echo(batch.model_dump_json() if json else batch_view.lines_of(batch))
     if wait and (batch.state != "done" or batch.counts.solved < batch.counts.total):
         raise typer.Exit(NOT_ALL_SOLVED)
 
@@ -160,9 +161,5 @@ def _on_interrupt(words: str) -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _print(text: str) -> None:
-    console.print(text, soft_wrap=True, highlight=False, markup=False)
-
-
 def _tell(text: str) -> None:
-    errors.print(text, soft_wrap=True, highlight=False, markup=False)
+    typer.echo(text, err=True)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from cli.main import create_app
 from client import Ponder
-from tests.client.test_real_server import ENDLESS, FOUR, IMPOSSIBLE
+from tests.client.conftest import FOUR, IMPOSSIBLE
 
 ROOT = Path(__file__).resolve().parents[2]
 LINE = json.dumps({"kind": "sudoku", "grid": FOUR}) + "\n"
@@ -80,13 +80,12 @@ def test_results_go_to_stdout_or_into_a_file_which_goes_on(ponder: Ponder) -> No
     assert "holds something else" in refused.stderr
 
 
-def test_a_batch_is_listed_looked_at_and_cancelled(ponder: Ponder) -> None:
-    batch_id = ponder.batches.submit([ENDLESS], name="[red]name").id
-    assert f"{batch_id}  " in batch("list", "--limit", "1").stdout
-    assert "0/1  [red]name" in batch("status", batch_id).stdout
-    assert "so far" in batch("results", batch_id, "--out", "none.jsonl").stderr
-    assert said("cancel", batch_id)["state"] == "cancelled"
-    assert said("list", "--limit", "1")["id"] == batch_id
+def test_a_batch_is_listed_looked_at_and_cancelled(endless: str) -> None:
+    assert f"{endless}  " in batch("list", "--limit", "1").stdout
+    assert "0/1  [red]endless" in batch("status", endless).stdout
+    assert "so far" in batch("results", endless, "--out", "none.jsonl").stderr
+    assert said("cancel", endless)["state"] == "cancelled"
+    assert said("list", "--limit", "1")["id"] == endless
 
 
 @pytest.mark.parametrize(
@@ -110,18 +109,16 @@ def test_an_error_is_one_message_and_status_two(arguments: list[str], expected: 
     assert expected in " ".join(done.stderr.split())
 
 
-def test_ctrl_c_leaves_the_batch_running_and_says_how_to_come_back(ponder: Ponder) -> None:
-    batch_id = ponder.batches.submit([ENDLESS]).id
+def test_ctrl_c_leaves_the_batch_running_and_says_how_to_come_back(endless: str) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli", "batch", "status", batch_id, "--wait"],
+        [sys.executable, "-m", "cli", "batch", "status", endless, "--wait"],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
     )
     assert process.stderr is not None
     with process.stderr as told:
-        assert told.readline() == f"waiting for {batch_id}; Ctrl-C leaves it running\n"
+        assert told.readline() == f"waiting for {endless}; Ctrl-C leaves it running\n"
         process.send_signal(signal.SIGINT)
-        assert told.read() == f"back to it: ponder batch status {batch_id} --wait\n"
+        assert told.read() == f"back to it: ponder batch status {endless} --wait\n"
     assert process.wait(20) == 130
-    assert ponder.batches.cancel(batch_id).state == "cancelled"

@@ -19,13 +19,9 @@ from client import (
     Step,
     TimedOutError,
     TimeLimits,
-)
+)from tests.client.conftest import ENDLESS, FOUR, IMPOSSIBLE
 
 EASY = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
-FOUR = "..2....33....4.2"
-# Nothing clashes, but the ninth cell can be nothing: it works until its budget ends.
-IMPOSSIBLE = "12345678." + 8 * "." + "9" + 63 * "."
-ENDLESS = {"grid": IMPOSSIBLE, "max_steps": 1024, "attempts": 2048}
 DEADLINE_S = 20.0
 
 
@@ -129,11 +125,10 @@ def test_a_batch_from_a_file_to_its_end(ponder: Ponder, tmp_path: Path) -> None:
         ponder.batches.get(batch.id)
 
 
-def test_a_batch_is_cancelled(ponder: Ponder) -> None:
-    batch = ponder.batches.submit([ENDLESS], puzzle={"kind": "sudoku"})
+def test_a_batch_is_cancelled(ponder: Ponder, endless: str) -> None:
     with pytest.raises(TimedOutError):
-        ponder.batches.wait(batch.id, timeout_s=0.1, every_s=0.1)
-    assert ponder.batches.cancel(batch.id).state == "cancelled"
+        ponder.batches.wait(endless, timeout_s=0.1, every_s=0.1)
+    assert ponder.batches.cancel(endless).state == "cancelled"
 
 
 def test_known_tasks_are_listed_and_asked(ponder: Ponder) -> None:
