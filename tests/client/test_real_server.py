@@ -19,7 +19,8 @@ from client import (
     Step,
     TimedOutError,
     TimeLimits,
-)from tests.client.conftest import ENDLESS, FOUR, IMPOSSIBLE
+)
+from tests.client.conftest import ENDLESS, FOUR, IMPOSSIBLE
 
 EASY = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
 DEADLINE_S = 20.0
