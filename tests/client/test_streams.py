@@ -20,6 +20,7 @@ from client import (
     Started,
     Step,
 )
+from client.results_file import COMPARED_BYTES
 from tests.client.fakes import SOLVED, CutOff, Script, batch, events, problem
 
 GRID = [[0, 1], [1, 0]]
@@ -165,7 +166,8 @@ def result_line(number: int) -> bytes:
     return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
 
-WHOLE = b"".join(map(result_line, range(5)))
+LINES = 20  # more than the 4 KiB of a file that are compared
+WHOLE = b"".join(map(result_line, range(LINES)))
 
 
 class StoredResults:
@@ -199,12 +201,12 @@ def stored(*grows: int, cut: int = len(WHOLE)) -> Script:
 
 
 def test_results_go_on_at_the_byte_where_they_were_cut_off() -> None:
-    script = stored(len(WHOLE), cut=100)
+    script = stored(len(WHOLE), cut=1000)
     with script.ponder() as ponder:
         lines = list(ponder.batches.results("batch_1"))
-    assert [line.custom_id for line in lines] == [f"\u2028{number}" for number in range(5)]
+    assert [line.custom_id for line in lines] == [f"\u2028{number}" for number in range(LINES)]
     ranges = [request.headers.get("Range") for request in script.asked]
-    assert ranges[:3] == [None, "bytes=100-", "bytes=200-"]
+    assert ranges[:3] == [None, "bytes=1000-", "bytes=2000-"]
     assert script.time.slept == []  # it got on every time
 
 
@@ -219,7 +221,7 @@ def test_results_are_followed_to_the_end_of_the_batch() -> None:
     three = sum(len(result_line(number)) for number in range(3))
     script = stored(0, three, three, three, len(WHOLE))
     with script.ponder() as ponder:
-        assert len(list(ponder.batches.results("batch_1", follow=True))) == 5
+        assert len(list(ponder.batches.results("batch_1", follow=True))) == LINES
 
 
 def test_results_that_end_without_more_are_complete() -> None:
@@ -231,7 +233,7 @@ def test_results_that_end_without_more_are_complete() -> None:
 
     script = Script(*[NothingMore([len(WHOLE)])] * 9)
     with script.ponder() as ponder:
-        assert len(list(ponder.batches.results("batch_1", follow=True))) == 5
+        assert len(list(ponder.batches.results("batch_1", follow=True))) == LINES
 
 
 def test_a_server_without_ranges_is_not_believed() -> None:
@@ -246,9 +248,12 @@ def test_a_file_of_results_goes_on_behind_what_it_holds(tmp_path: Path, there: i
     path = tmp_path / "out.jsonl"
     path.write_bytes(WHOLE[:there])
     sizes: list[int] = []
-    with stored(len(WHOLE), cut=300).ponder() as ponder:
+    script = stored(len(WHOLE), cut=300)
+    with script.ponder() as ponder:
         got = ponder.batches.download("batch_1", path, progress=sizes.append)
     assert path.read_bytes() == WHOLE
+    start = max(0, there - COMPARED_BYTES)
+    assert script.asked[0].headers.get("Range") == (f"bytes={start}-" if start else None)
     assert (got.complete, got.size_bytes, sizes[-1]) == (True, len(WHOLE), len(WHOLE))
 
 
@@ -261,7 +266,9 @@ def test_a_file_in_a_loop_is_the_same(tmp_path: Path) -> None:
     assert (tmp_path / "out.jsonl").read_bytes() == WHOLE
 
 
-@pytest.mark.parametrize("held", [b"something else", WHOLE + b"more", WHOLE[:99] + b"x"])
+@pytest.mark.parametrize(
+    "held", [b"something else", WHOLE + b"more", WHOLE[:99] + b"x", WHOLE + 5000 * b"x"]
+)
 def test_a_file_of_something_else_is_left_alone(tmp_path: Path, held: bytes) -> None:
     path = tmp_path / "out.jsonl"
     path.write_bytes(held)
