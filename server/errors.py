@@ -19,6 +19,7 @@ from server.effort import LimitExceededError
 from server.metrics import Metrics
 from server.scheduler import QueueFullError
 from server.schemas import Problem, ProblemError
+from server.security.access import AdminOnlyError
 from server.solver import DrainingError, NotServedError
 from server.tasks import errors as tasks
 from server.tasks.catalog import UnknownTaskError
@@ -115,6 +116,7 @@ BY_ERROR: Mapping[type[Exception], ProblemClass] = {
     tasks.TaskInBundleError: ProblemClass(
         HTTPStatus.CONFLICT, "task_in_bundle", "The task cannot be removed"
     ),
+    AdminOnlyError: ProblemClass(HTTPStatus.FORBIDDEN, "forbidden", "Not for this client"),
     NotJsonError: UNSUPPORTED_MEDIA_TYPE,
     BodyTooLargeError: ProblemClass(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "The body is too large"

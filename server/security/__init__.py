@@ -1,0 +1,1 @@
+"""Who may do what: keys, roles, rates, origins, and the headers that browsers act on."""
