@@ -8,7 +8,7 @@ imports this module and nothing else of the package.
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -122,6 +122,13 @@ class SourceCheckpoint(_Frozen):
     weights: Literal["ema", "raw"] = "ema"
 
 
+class NamedFile(NamedTuple):
+    """A file of a bundle, and the SHA-256 of its bytes."""
+
+    file: str
+    sha256: str
+
+
 class Manifest(_Frozen):
     """Everything a server needs to know of a bundle."""
 
@@ -140,29 +147,41 @@ class Manifest(_Frozen):
     tasks: TaskTable | None = None
     accuracy: tuple[Accuracy, ...] = ()
 
+    @property
+    def files(self) -> tuple[NamedFile, ...]:
+        """Every file that the manifest vouches for."""
+        kernel = () if self.kernel is None else (self.kernel,)
+        tasks = () if self.tasks is None else (self.tasks,)
+        return tuple(NamedFile(one.file, one.sha256) for one in (*self.graphs, *kernel, *tasks))
+
     @classmethod
     def read(cls, bundle: Path) -> "Manifest":
         """Read and check `bundle`/manifest.json and the hash of each file that it names.
 
         Raises: BundleError naming the file and what is wrong with it.
         """
+        manifest = cls.parse(bundle)
+        for named in manifest.files:
+            _check_hash(bundle / named.file, named.sha256)
+        return manifest
+
+    @classmethod
+    def parse(cls, bundle: Path) -> "Manifest":
+        """Read and check `bundle`/manifest.json alone. Raises: BundleError."""
         path = bundle / MANIFEST_FILE
-        if not path.is_file():
-            raise BundleError(f"{path}: no such file; a bundle is a directory with a manifest")
         try:
             manifest = cls.model_validate_json(path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError) as error:
+            what = "no such file; a bundle is a directory with a manifest"
+            raise BundleError(f"{path}: {what}") from error
+        except OSError as error:
+            raise BundleError(f"{path}: {error.strerror}") from error
         except ValidationError as error:
             raise BundleError(f"{path}: {error}") from error
         if manifest.format_version != FORMAT_VERSION:
             raise BundleError(
                 f"{path}: format version {manifest.format_version}, expected {FORMAT_VERSION}"
             )
-        for graph in manifest.graphs:
-            _check_hash(bundle / graph.file, graph.sha256)
-        if manifest.kernel is not None:
-            _check_hash(bundle / manifest.kernel.file, manifest.kernel.sha256)
-        if manifest.tasks is not None:
-            _check_hash(bundle / manifest.tasks.file, manifest.tasks.sha256)
         return manifest
 
     def write(self, bundle: Path) -> None:
@@ -178,8 +197,12 @@ def file_sha256(path: Path) -> str:
 
 
 def _check_hash(path: Path, expected: str) -> None:
-    if not path.is_file():
-        raise BundleError(f"{path}: the manifest names it, but there is no such file")
-    found = file_sha256(path)
+    try:
+        found = file_sha256(path)
+    except FileNotFoundError as error:
+        what = "the manifest names it, but there is no such file"
+        raise BundleError(f"{path}: {what}") from error
+    except OSError as error:
+        raise BundleError(f"{path}: {error.strerror}") from error
     if found != expected:
         raise BundleError(f"{path}: sha256 {found}, but the manifest says {expected}")

@@ -16,6 +16,8 @@ from server.engine_routes import router as engine_router
 from server.errors import BY_ERROR, respond
 from server.limits import BodyLimit
 from server.metrics import CLIENT_GONE
+from server.model_routes import router as model_router
+from server.reloading import Reloader
 from server.routes import router
 from server.settings import Settings
 from server.shedding import Shedding
@@ -31,11 +33,12 @@ def create_app(
     settings: Settings,
     batches: Batches | None = None,
     tasks: Tasks | None = None,
+    reloader: Reloader | None = None,
 ) -> FastAPI:
     """An application that runs `solver`, loaded and warm, for as long as it lives itself.
 
     And `batches`, without which it has no endpoints for them, and `tasks`, without which it
-    learns none.
+    learns none. reloader: of the solver's bundles, where somebody else reloads them too.
     """
 
     @asynccontextmanager
@@ -61,6 +64,8 @@ def create_app(
     app.state.batch_limit = settings.batch_limit
     app.include_router(router)
     app.include_router(engine_router)
+    app.state.reloader = reloader or Reloader(solver, settings)
+    app.include_router(model_router)
     if batches is not None:
         app.state.batches = batches
         app.include_router(batches_router)

@@ -14,13 +14,15 @@ from starlette.responses import Response
 from puzzles.arc_task import InvalidTaskError
 from puzzles.errors import InvalidGridError, UnknownKindError, UnsupportedShapeError
 from server.batches import errors as batches
+from server.choice import NotServedError, UnknownModelError
 from server.disk import StorageError
 from server.effort import LimitExceededError
+from server.loaded import ReloadFailedError, ReloadRunningError
 from server.metrics import Metrics
 from server.scheduler import QueueFullError
 from server.schemas import Problem, ProblemError
 from server.security.access import AdminOnlyError
-from server.solver import DrainingError, NotServedError
+from server.solver import DrainingError
 from server.tasks import errors as tasks
 from server.tasks.catalog import UnknownTaskError
 from server.worker import EngineDownError, EngineFailedError, WorkerClosedError
@@ -94,6 +96,15 @@ BY_ERROR: Mapping[type[Exception], ProblemClass] = {
     ),
     NotServedError: ProblemClass(
         HTTPStatus.UNPROCESSABLE_ENTITY, "not_served", "No bundle for this puzzle is loaded"
+    ),
+    UnknownModelError: ProblemClass(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_model", "No model of this name is loaded"
+    ),
+    ReloadRunningError: ProblemClass(
+        HTTPStatus.CONFLICT, "reload_running", "Bundles are being reloaded already"
+    ),
+    ReloadFailedError: ProblemClass(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "reload_failed", "The bundles could not be reloaded"
     ),
     InvalidTaskError: ProblemClass(
         HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_task", "The task is not what it should be"

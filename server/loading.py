@@ -1,11 +1,13 @@
 """From bundle directories to a solver that is loaded and warm."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
-from export.manifest import BundleError, GraphEntry, Manifest
+from export.manifest import MANIFEST_FILE, BundleError, GraphEntry, Manifest
 from kernel.isa import UnsupportedError
 from kernel.lattice import usable_cores
 from puzzles.errors import UnknownKindError
@@ -15,12 +17,13 @@ from server.effort import BudgetRules
 from server.engine import Engine, OnnxEngine
 from server.kernel_engine import KernelEngine
 from server.lane import Lane
+from server.loaded import Loaded, OpenBundle
 from server.metrics import Metrics
 from server.scheduler import Scheduler
 from server.self_check import check_agreement
 from server.settings import Settings, find_bundle
 from server.solver import Solver
-from server.tasks.catalog import read_catalog
+from server.tasks.catalog import read_rows
 from server.tasks.service import Tasks
 from server.tuning import measured_slots
 
@@ -29,23 +32,25 @@ TASK_SLOTS = 8  # of a learnt task: one question in all turns; measuring takes l
 log = logging.getLogger(__name__)
 
 
+class StepShape(NamedTuple):
+    """What decides how long a supervision step takes; two that are equal take the same time."""
+
+    network: tuple[str, int]  # cell, parameters
+    recursions: tuple[int, int]  # latent, deep
+    puzzle: tuple[str, int, int]  # name, L and D of the carry
+    runtime: str
+
+
+NO_SLOTS: Mapping[StepShape, int] = {}
+
+
 def load_solver(settings: Settings) -> Solver:
     """Load every bundle of the settings and run one step of each of its graphs.
 
-    Raises: BundleError if anything is not as its manifest says, or two bundles serve one puzzle.
+    Raises: BundleError if anything is not as its manifest says, or two bundles have one name.
     """
-    bundles = [find_bundle(path) for path in settings.bundles]
-    manifests = [Manifest.read(bundle) for bundle in bundles]
-    lanes: dict[str, Lane] = {}
-    for bundle, manifest in zip(bundles, manifests, strict=True):
-        for lane in _open_lanes(bundle, manifest, settings):
-            if lane.name in lanes:
-                raise BundleError(f"{bundle}: {lane.name} is served by another bundle already")
-            lanes[lane.name] = lane
-        log.info("bundle loaded", extra={"bundle": str(bundle), "model": manifest.name})
     return Solver(
-        tuple(lanes.values()),
-        manifests,
+        Loaded(open_bundles(settings)),
         BudgetRules(
             max_steps=settings.max_steps,
             attempts=settings.attempts,
@@ -54,7 +59,30 @@ def load_solver(settings: Settings) -> Solver:
             effort=settings.effort,
         ),
         Metrics(version("ponder")),
-        catalog=read_catalog(zip(bundles, manifests, strict=True)),
+    )
+
+
+def open_bundles(settings: Settings, before: Sequence[OpenBundle] = ()) -> tuple[OpenBundle, ...]:
+    """The bundles that are in the settings' directories now, warm.
+
+    before: those that are open; one whose files are the same is taken over with its lanes.
+    Raises: BundleError naming the bundle and what is wrong with it.
+    """
+    found = [_read(find_bundle(path)) for path in settings.bundles]
+    paths: dict[str, Path] = {}
+    for one in found:
+        if one.name in paths:
+            raise BundleError(f"{one.path}: {paths[one.name]} is called {one.name} too")
+        paths[one.name] = one.path
+    same = {one.raw: one for one in before}
+    slots = {
+        _shape(one.manifest, entry, lane.runtime): lane.slots
+        for one in before
+        for entry, lane in zip(one.manifest.graphs, one.lanes, strict=True)
+    }
+    return tuple(
+        replace(same[one.raw], path=one.path) if one.raw in same else _opened(one, settings, slots)
+        for one in found
     )
 
 
@@ -63,11 +91,9 @@ def open_tasks(solver: Solver, settings: Settings) -> Tasks | None:
 
     Raises: TaskDirectoryError, StorageError.
     """
-    bundles = [find_bundle(path) for path in settings.bundles]
-    pairs = list(zip(bundles, solver.manifests, strict=True))
-    if not settings.adapt or not any(manifest.tasks for manifest in solver.manifests):
+    if not settings.adapt or not any(one.manifest.tasks for one in solver.loaded.bundles):
         return None
-    return Tasks(solver, settings, pairs, lambda bundle: open_task_lane(bundle, settings))
+    return Tasks(solver, settings, lambda bundle: open_task_lane(bundle, settings))
 
 
 def open_task_lane(bundle: Path, settings: Settings) -> Lane:
@@ -78,12 +104,59 @@ def open_task_lane(bundle: Path, settings: Settings) -> Lane:
     return lane
 
 
-def _open_lanes(bundle: Path, manifest: Manifest, settings: Settings) -> Iterator[Lane]:
+def _read(bundle: Path) -> OpenBundle:
+    """A bundle whose files are what its manifest says; nothing is open yet. Raises: BundleError."""
+    manifest = Manifest.read(bundle)
+    puzzles = [entry.spec.name for entry in manifest.graphs]
+    if len(set(puzzles)) < len(puzzles):
+        raise BundleError(f"{bundle}: several graphs for one puzzle: {', '.join(puzzles)}")
+    return OpenBundle(bundle, _manifest_bytes(bundle), manifest, lanes=())
+
+
+def _manifest_bytes(bundle: Path) -> bytes:
+    """Raises: BundleError."""
+    try:
+        return (bundle / MANIFEST_FILE).read_bytes()
+    except OSError as error:
+        raise BundleError(f"{bundle}: {error}") from error
+
+
+def _opened(read: OpenBundle, settings: Settings, slots: Mapping[StepShape, int]) -> OpenBundle:
+    """Raises: BundleError, also where the directory is another one by the time it is read."""
+    path, manifest = read.path, read.manifest
+    lanes = {lane.name: lane for lane in _open_lanes(path, manifest, settings, slots)}
+    tasks = read_rows(path, manifest, lanes.__getitem__)
+    for task in tasks:
+        if task.known.puzzle not in lanes:
+            raise BundleError(f"{path}: {task.known.name} is of {task.known.puzzle}: no such graph")
+    if Manifest.read(path) != manifest or _manifest_bytes(path) != read.raw:
+        raise BundleError(f"{path}: it changed while it was read")
+    log.info("bundle loaded", extra={"bundle": str(path), "model": manifest.name})
+    return replace(read, lanes=tuple(lanes.values()), tasks=tasks)
+
+
+def _shape(manifest: Manifest, entry: GraphEntry, runtime: str) -> StepShape:
+    return StepShape(
+        (manifest.cell, manifest.parameters),
+        (manifest.latent_recursions, manifest.deep_recursions),
+        (entry.spec.name, entry.state_len, entry.hidden_size),
+        runtime,
+    )
+
+
+def _open_lanes(
+    bundle: Path,
+    manifest: Manifest,
+    settings: Settings,
+    known_slots: Mapping[StepShape, int] = NO_SLOTS,
+) -> Iterator[Lane]:
+    """known_slots: of lanes in use. They were measured while nothing else ran."""
     for entry in manifest.graphs:
         puzzle = _puzzle_of(bundle, entry)
         try:
             engine = _open_engine(bundle, manifest, entry, settings)
-            slots = settings.slots or measured_slots(
+            slots = settings.slots or known_slots.get(_shape(manifest, entry, engine.runtime))
+            slots = slots or measured_slots(
                 engine, puzzle, at_least=settings.threads or usable_cores()
             )
         except BundleError:
@@ -97,11 +170,25 @@ def _open_lanes(bundle: Path, manifest: Manifest, settings: Settings) -> Iterato
             engine=engine,
             scheduler=Scheduler(slots=slots, queue_limit=settings.queue_limit),
         )
-        lane.warm()
+        _warm(lane, bundle / entry.file)
         log.info(
-            "lane open", extra={"puzzle": lane.name, "runtime": engine.runtime, "slots": slots}
+            "lane open",
+            extra={
+                "model": lane.model,
+                "puzzle": lane.name,
+                "runtime": engine.runtime,
+                "slots": slots,
+            },
         )
         yield lane
+
+
+def _warm(lane: Lane, graph: Path) -> None:
+    """Raises: BundleError."""
+    try:
+        lane.warm()
+    except Exception as error:  # onnxruntime's errors have no common base
+        raise BundleError(f"{graph}: the first step failed: {error}") from error
 
 
 def _open_engine(bundle: Path, manifest: Manifest, entry: GraphEntry, settings: Settings) -> Engine:
@@ -133,7 +220,10 @@ def _open_engine(bundle: Path, manifest: Manifest, entry: GraphEntry, settings: 
         )
     except UnsupportedError as error:
         raise BundleError(f"{bundle}: {error}") from error
-    check_agreement(kernel, graph, entry.spec)
+    try:
+        check_agreement(kernel, graph, entry.spec)
+    except BundleError as error:
+        raise BundleError(f"{bundle}: {error}") from error
     return kernel
 
 

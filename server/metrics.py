@@ -1,10 +1,10 @@
 """Prometheus metrics: one registry per server, units in the names, bounded labels only.
 
-`puzzle` is the name of a loaded puzzle size, `outcome` is `answered`, `client_gone` or the `code`
-of a problem; all other labels are the words of the API.
+`puzzle` is the name of a loaded puzzle size, `model` that of a loaded bundle, `outcome` of requests
+`answered`, `client_gone` or the `code` of a problem; all other labels are the words of the API.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Literal, final
 
@@ -20,6 +20,8 @@ ROW_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SUPERVISION_STEP_BUCKETS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
 ATTEMPT_BUCKETS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256, 1024)
 
+ReloadOutcome = Literal["done", "failed"]
+
 
 @final
 class Metrics:
@@ -32,11 +34,25 @@ class Metrics:
         histogram = partial(Histogram, registry=self._registry)
 
         gauge("ponder_build_info", "Version of the server.", ["version"]).labels(version).set(1)
+        self._models = gauge(
+            "ponder_model_info",
+            "1 for every loaded bundle and puzzle; what runs its steps.",
+            ["model", "puzzle", "runtime"],
+        )
+        self._reloads = counter(
+            "ponder_reloads", "Reloads of the bundles, by outcome.", ["outcome"]
+        )
         self._queue_depth = gauge("ponder_queue_depth", "Puzzles waiting for a slot.", ["puzzle"])
         self._background_depth = gauge(
             "ponder_background_depth", "Lines of batches waiting for a slot.", ["puzzle"]
         )
         self._slots_active = gauge("ponder_slots_active", "Slots that hold a row.", ["puzzle"])
+        self._by_lane: Sequence[tuple[Gauge, Callable[[Lane], float]]] = (
+            (self._queue_depth, _waiting),
+            (self._background_depth, _in_background),
+            (self._slots_active, _working),
+        )
+        self._watched: set[tuple[str, str, str]] = set()  # model, puzzle, runtime
         self._requests = counter(
             "ponder_requests", "Requests to solve, single or batch, by outcome.", ["outcome"]
         )
@@ -92,15 +108,28 @@ class Metrics:
             "ponder_step_rows", "Rows per supervision step.", ["puzzle"], buckets=ROW_BUCKETS
         )
 
-    def watch(self, puzzles: Iterable[str], lanes: Callable[[], Iterable[Lane]]) -> None:
-        """Read queue depth and active slots from the lanes of now whenever somebody asks."""
+    def watch(self, served: Iterable[Lane], lanes: Callable[[], Iterable[Lane]]) -> None:
+        """Tell of these lanes, in place of those that were told of before.
+
+        lanes: of now, read whenever somebody asks for queue depth and active slots.
+        """
+        models = {(lane.model, lane.name, lane.runtime) for lane in served}
+        puzzles = {puzzle for _, puzzle, _ in models}
+        for gone in self._watched - models:
+            self._models.remove(*gone)
+        for puzzle in {puzzle for _, puzzle, _ in self._watched} - puzzles:
+            for gauge, _ in self._by_lane:
+                gauge.remove(puzzle)
+        self._watched = models
+        for model in models:
+            self._models.labels(*model).set(1)
         for puzzle in puzzles:
-            for gauge, figure in (
-                (self._queue_depth, _waiting),
-                (self._background_depth, _in_background),
-                (self._slots_active, _working),
-            ):
+            for gauge, figure in self._by_lane:
                 gauge.labels(puzzle).set_function(partial(_total, figure, puzzle, lanes))
+
+    def reload(self, outcome: ReloadOutcome) -> None:
+        """The bundles were reloaded, or could not be."""
+        self._reloads.labels(outcome).inc()
 
     def watch_batches(self, count: Callable[[BatchState], float]) -> None:
         """Read how many batches there are in each state whenever somebody asks."""

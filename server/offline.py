@@ -12,6 +12,7 @@ from rich.progress import Progress
 from export.manifest import BundleError, Effort
 from puzzles.errors import PuzzleError
 from puzzles.kind import Grid, PuzzleKind
+from server.choice import NotServedError, UnknownModelError
 from server.effort import LimitExceededError
 from server.lane import Job, SolveResult
 from server.loading import load_solver
@@ -19,7 +20,7 @@ from server.policy import Status
 from server.puzzle_files import FiledQuestion, PuzzleFileError, read_questions
 from server.schemas import SolveAnswer, SolveRequest
 from server.settings import Settings
-from server.solver import NotServedError, Solver
+from server.solver import Solver
 from server.worker import EngineFailedError
 
 
@@ -109,5 +110,5 @@ def _prepare(solver: Solver, question: FiledQuestion, options: OfflineOptions) -
     )
     try:
         return solver.prepare(request, solver.clock())
-    except (PuzzleError, NotServedError, LimitExceededError) as error:
+    except (PuzzleError, NotServedError, UnknownModelError, LimitExceededError) as error:
         raise OfflineError(f"puzzle in line {question.line}: {error}") from error

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from puzzles.errors import PuzzleError
 from server.arrivals import Arrivals, ClientGoneError
+from server.choice import NotServedError, UnknownModelError
 from server.effort import LimitExceededError
 from server.errors import (
     PUZZLE_FORM,
@@ -29,13 +30,11 @@ from server.schemas import (
     BatchResult,
     Health,
     HealthStatus,
-    ModelList,
-    ModelSummary,
     Problem,
     SolveAnswer,
     SolveRequest,
 )
-from server.solver import NotServedError, Solver
+from server.solver import Solver
 from server.step_events import PuzzleEvents
 from server.streaming import EVENTS, EventStream, answer_jobs
 from server.tasks.events import TaskEvents
@@ -170,12 +169,6 @@ async def solve_batch(
     return BatchAnswer(results=sorted(found, key=lambda result: result.index))
 
 
-@router.get("/v1/models")
-async def models(solver: AppSolver) -> ModelList:
-    """The loaded bundles."""
-    return ModelList(models=[ModelSummary.of(manifest) for manifest in solver.manifests])
-
-
 @router.get("/healthz", response_model=Health, responses=NOT_WELL)
 async def healthz(solver: AppSolver) -> Response:
     """Whether the process can go on; `failed` with 503 is for its supervisor to restart it."""
@@ -218,7 +211,13 @@ def _prepare_all(
     for index, item in enumerate(items):
         try:
             jobs[index] = solver.prepare(SolveRequest.model_validate(item), arrived_s)
-        except (ValidationError, PuzzleError, NotServedError, LimitExceededError) as error:
+        except (
+            ValidationError,
+            PuzzleError,
+            NotServedError,
+            UnknownModelError,
+            LimitExceededError,
+        ) as error:
             bad[index] = problem_of(error)
     return jobs, bad
 

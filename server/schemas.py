@@ -27,6 +27,10 @@ _VERIFIED = {
     Verdict.unknown: None,
     None: False,  # there was no answer
 }
+ModelName = Annotated[
+    str | None,
+    Field(description="The bundle that shall answer, by its name [`/v1/models` tells which]."),
+]
 _ITEMS_SCHEMA = {"type": "array", "items": {"$ref": "#/components/schemas/SolveRequest"}}
 
 
@@ -44,6 +48,7 @@ class SolveRequest(_Wire):
 
     kind: str = Field(description="Kind of puzzle, as `sudoku`.")
     grid: Annotated[Any, WithJsonSchema(_GRID_SCHEMA)]
+    model: ModelName = None
     effort: Effort | None = Field(
         None,
         description="How much the puzzle may cost: a number of attempts and of supervision steps "
@@ -169,9 +174,23 @@ class ModelSummary(_Wire):
 
 
 class ModelList(_Wire):
-    """Every loaded bundle."""
+    """Every loaded bundle. `defaults`: by puzzle, which one answers where a request names none."""
 
     models: list[ModelSummary]
+    defaults: dict[str, str]
+
+
+class ReloadAnswer(_Wire):
+    """Names of the loaded bundles after a reload, and of those that are gone.
+
+    `unchanged` ones go on as they were; `replaced`: other files under the same name.
+    """
+
+    added: list[str]
+    replaced: list[str]
+    removed: list[str]
+    unchanged: list[str]
+    seconds: float = Field(description="That it took to open and warm what is new.")
 
 
 class Health(_Wire):

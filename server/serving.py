@@ -1,11 +1,13 @@
 """A server process: a socket, a solver, uvicorn, and a way to end without dropping anybody."""
 
+import asyncio
 import gc
 import logging
 import math
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from types import FrameType
@@ -15,10 +17,12 @@ import uvicorn
 
 from server.app import create_app
 from server.batches.service import Batches
+from server.loaded import ReloadFailedError, ReloadRunningError
 from server.loading import load_solver, open_tasks
+from server.reloading import Reloader
 from server.settings import Settings
 from server.slow_clients import Connection, SlowClients
-from server.solver import Solver
+from server.solver import DrainingError, Solver
 
 log = logging.getLogger(__name__)
 
@@ -32,25 +36,28 @@ class AddressError(Exception):
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT.
+    """Serve until SIGTERM or SIGINT; SIGHUP reloads the bundles.
 
     Raises: AddressError, BundleError, BatchDirectoryError, TaskDirectoryError, StorageError.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
+    if sys.platform != "win32":  # until there is something to reload
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with _bind(settings.host, settings.port) as listener:
         solver = load_solver(settings)
         batches = Batches(solver, settings) if settings.batches else None
         tasks = open_tasks(solver, settings)
+        reloader = Reloader(solver, settings)
         gc.collect()
         gc.freeze()  # what is there now stays: full collections need not look at it again
         config = uvicorn.Config(
-            create_app(solver, settings, batches, tasks),
+            create_app(solver, settings, batches, tasks, reloader),
             log_config=None,
             access_log=False,
             ws="none",  # so that every connection is one of HTTP
             timeout_graceful_shutdown=math.ceil((1 - SOLVING_SHARE) * settings.drain_seconds),
         )
-        DrainingServer(config, solver, settings).run([listener])
+        DrainingServer(config, solver, reloader, settings).run([listener])
 
 
 @final
@@ -60,20 +67,36 @@ class DrainingServer(uvicorn.Server):
     So a load balancer sees `/readyz` turn to 503 while it can still connect.
     """
 
-    def __init__(self, config: uvicorn.Config, solver: Solver, settings: Settings) -> None:
+    def __init__(
+        self, config: uvicorn.Config, solver: Solver, reloader: Reloader, settings: Settings
+    ) -> None:
         super().__init__(config)
         self._solver = solver
+        self._reloader = reloader
         self._solving_seconds = SOLVING_SHARE * settings.drain_seconds
         self._slow_clients = SlowClients(settings.receive_seconds)
         self._signal: signal.Signals | None = None
         self._drain_until_s: float | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's; then says where the server is."""
+        """As uvicorn's; then says where the server is, and listens for SIGHUP."""
         await super().startup(sockets)
+        if sys.platform != "win32":
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._on_hangup)
         for listener in sockets or ():
-            puzzles = ",".join(self._solver.puzzles)
+            puzzles = ",".join(self._solver.loaded.defaults)
             log.info("serving", extra={"url": url_of(listener), "puzzles": puzzles})
+
+    def _on_hangup(self) -> None:
+        threading.Thread(target=self._reload, name="ponder-reload", daemon=True).start()
+
+    def _reload(self) -> None:
+        try:
+            self._reloader.reload()
+        except (ReloadFailedError, DrainingError):
+            return  # the log has it; the server goes on
+        except ReloadRunningError as error:
+            log.warning("signal passed over", extra={"signal": "SIGHUP", "why": str(error)})
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 (uvicorn's)
         """The first signal begins to drain, a second one ends at once."""

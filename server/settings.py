@@ -13,7 +13,7 @@ Device = Literal["cpu", "cuda"]
 Runtime = Literal["auto", "compiled", "onnxruntime"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
-SHIPPED_BUNDLE = Path("bundles/sudoku")
+SHIPPED_BUNDLES = (Path("bundles/sudoku"), Path("bundles/arc-small"))
 
 
 def _split(value: object) -> object:
@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0: any free one")
     bundles: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)] = Field(
-        (SHIPPED_BUNDLE,), min_length=1, description="bundle directories, between commas"
+        SHIPPED_BUNDLES, min_length=1, description="bundle directories, between commas"
     )
     device: Device = Field("cpu", description="where the step graphs run")
     threads: int | None = Field(

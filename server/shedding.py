@@ -10,10 +10,11 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from puzzles.errors import PuzzleError
+from server.choice import NotServedError, UnknownModelError
 from server.errors import respond
 from server.scheduler import QueueFullError
 from server.schemas import SolveRequest
-from server.solver import NotServedError, Solver
+from server.solver import Solver
 
 SINGLE = "/v1/solve"
 
@@ -52,6 +53,6 @@ class Shedding:
             self._solver.check_room(SolveRequest.model_validate_json(body))
         except QueueFullError as error:
             return error
-        except (ValidationError, PuzzleError, NotServedError):
+        except (ValidationError, PuzzleError, NotServedError, UnknownModelError):
             return None
         return None

@@ -9,11 +9,12 @@ from collections.abc import Callable, Hashable, Sequence
 from types import TracebackType
 from typing import Literal, final
 
-from export.manifest import Efforts, Manifest
 from puzzles.kind import Grid, Verdict
 from puzzles.registry import select
+from server.choice import NotServedError
 from server.effort import BudgetRules
 from server.lane import Job, Lane, SolveResult
+from server.loaded import Loaded
 from server.metrics import Metrics
 from server.policy import OUT_OF_TIME, Budget, Finish, Spent, Status, StoppedBy
 from server.schemas import SolveRequest, read_grid
@@ -24,10 +25,6 @@ State = Literal["starting", "ready", "draining", "recovering", "failed"]
 
 TASK_HINT = "POST /v1/solve with `test` and `task` or `train`"
 GIVEN_COMPLETE = Finish(Status.solved, StoppedBy.verified)
-
-
-class NotServedError(Exception):
-    """A puzzle that exists, but for which no bundle is loaded."""
 
 
 class DrainingError(Exception):
@@ -43,26 +40,20 @@ class Solver:
 
     def __init__(
         self,
-        lanes: Sequence[Lane],
-        manifests: Sequence[Manifest],
+        loaded: Loaded,
         rules: BudgetRules,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
-        catalog: TaskCatalog | None = None,
     ) -> None:
-        self.manifests = manifests
-        self.catalog = catalog or TaskCatalog(())
+        self.catalog = TaskCatalog(rows for bundle in loaded.bundles for rows in bundle.tasks)
         self.metrics = metrics
         self.clock = clock
-        self._lanes = {lane.name: lane for lane in lanes}
+        self._loaded = loaded
         self._rules = rules
-        self._efforts = {
-            graph.spec.name: graph.efforts for manifest in manifests for graph in manifest.graphs
-        }
-        self._worker = Worker(lanes, metrics, clock)
+        self._worker = Worker(loaded.lanes, metrics, clock)
         self._draining = False
         self._started_s: float | None = None
-        metrics.watch(self._lanes, lambda: self._worker.lanes)
+        metrics.watch(loaded.lanes, lambda: self._worker.lanes)
 
     def __enter__(self) -> "Solver":
         self._worker.start()
@@ -79,14 +70,19 @@ class Solver:
         self._worker.close()
 
     @property
-    def puzzles(self) -> tuple[str, ...]:
-        """Names of the puzzle sizes that can be solved."""
-        return tuple(self._lanes)
+    def loaded(self) -> Loaded:
+        """The bundles that new puzzles are solved by; ask once for what belongs together."""
+        return self._loaded
 
-    @property
-    def runtimes(self) -> dict[str, str]:
-        """What runs the steps of each puzzle size, for people."""
-        return {name: lane.runtime for name, lane in self._lanes.items()}
+    def replace(self, loaded: Loaded) -> None:
+        """Solve new puzzles by these bundles, whose lanes are warm, from now on.
+
+        Puzzles that wait or work go on where they are.
+        """
+        self._worker.replace(loaded.lanes)
+        self._loaded = loaded
+        self.catalog.replace(rows for bundle in loaded.bundles for rows in bundle.tasks)
+        self.metrics.watch(loaded.lanes, lambda: self._worker.lanes)
 
     @property
     def state(self) -> State:
@@ -109,7 +105,7 @@ class Solver:
 
     @property
     def lanes(self) -> tuple[Lane, ...]:
-        """The lanes of the loaded bundles, and those of learnt tasks that have work."""
+        """The lanes of the loaded bundles; with work also those replaced, and of learnt tasks."""
         return self._worker.lanes
 
     @property
@@ -128,30 +124,30 @@ class Solver:
     @property
     def any_queue_full(self) -> bool:
         """Whether a puzzle of some size would be refused for that alone."""
-        return not self._draining and any(not lane.scheduler.room for lane in self._lanes.values())
+        return not self._draining and any(not lane.scheduler.room for lane in self._loaded.lanes)
 
     def check_room(self, request: SolveRequest) -> None:
         """Check that the queue of a request's size is not full; the puzzle is not looked at.
 
-        Raises: QueueFullError, PuzzleError, NotServedError.
+        Raises: QueueFullError, PuzzleError, NotServedError, UnknownModelError.
         """
         puzzle = select(request.kind, read_grid(request.grid))
-        self.lane(puzzle.spec.name).scheduler.check_room(1)
+        self._loaded.lane(puzzle.spec.name, request.model).scheduler.check_room(1)
 
     def prepare(self, request: SolveRequest, arrived_s: float) -> Job:
         """Check a request that arrived at `arrived_s` on the solver's clock.
 
-        Raises: PuzzleError, NotServedError, LimitExceededError.
+        Raises: PuzzleError, NotServedError, UnknownModelError, LimitExceededError.
         """
+        loaded = self._loaded
         raw = read_grid(request.grid)
         puzzle = select(request.kind, raw)
         question = puzzle.parse(raw)
         puzzle.check(question)
         if puzzle.spec.uses_task:
             raise NotServedError(f"a question of {puzzle.spec.kind} needs its task: {TASK_HINT}")
-        lane = self.lane(puzzle.spec.name)
-        efforts = self._efforts.get(lane.name, Efforts())
-        budget = self._rules.budget(request, efforts, arrived_s)
+        lane = loaded.lane(puzzle.spec.name, request.model)
+        budget = self._rules.budget(request, loaded.efforts(lane), arrived_s)
         self.metrics.asked(lane.name, request.effort)
         return Job(lane, question, budget, arrived_s)
 
@@ -163,12 +159,6 @@ class Solver:
         Raises: LimitExceededError.
         """
         return self._rules.one_attempt(max_steps, trained, deadline_ms, arrived_s)
-
-    def lane(self, puzzle: str) -> Lane:
-        """Raises: NotServedError."""
-        if puzzle not in self._lanes:
-            raise NotServedError(f"no bundle for {puzzle} is loaded; {', '.join(self._lanes)} are")
-        return self._lanes[puzzle]
 
     def submit(self, jobs: Sequence[Job], background: Hashable | None = None) -> None:
         """Take all of these jobs, which are one request, or none.

@@ -8,7 +8,8 @@ works.
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Sequence
+import weakref
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import final
@@ -16,6 +17,7 @@ from typing import final
 from server.breaker import Breaker
 from server.lane import Job, Lane, SolveResult, StepReport
 from server.metrics import Metrics
+from server.roster import Roster
 from server.scheduler import Departure, Plan
 
 log = logging.getLogger(__name__)
@@ -50,8 +52,8 @@ class Worker:
     """Steps every lane with work in turn, on one thread. Its methods may be called from any.
 
     Schedulers are only touched under the lock; engines only by the thread, outside it, so that
-    puzzles are accepted and cancelled while a supervision step runs. A lane that it was not made
-    with is a guest: it comes with its first job, and is forgotten once it has none.
+    puzzles are accepted and cancelled while a supervision step runs. A lane that is no resident is
+    a guest: it comes with its first job, or was replaced, and is forgotten once it has no job.
     """
 
     def __init__(
@@ -62,10 +64,7 @@ class Worker:
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
         """probe_seconds: between the probes of a lane that was given up."""
-        # Replaced, never changed: the thread and readers of metrics walk over it without the lock.
-        self._breakers = {lane: Breaker(probe_seconds) for lane in lanes}
-        self._residents = frozenset(lanes)
-        self._probe_seconds = probe_seconds
+        self._roster = Roster(lanes, probe_seconds)
         self._metrics = metrics
         self._clock = clock
         self._changed = threading.Condition()
@@ -86,8 +85,8 @@ class Worker:
 
     @property
     def lanes(self) -> tuple[Lane, ...]:
-        """The lanes that it was made with, and guests that have work."""
-        return tuple(self._breakers)
+        """The residents, and guests that have work."""
+        return self._roster.lanes
 
     @property
     def alive(self) -> bool:
@@ -103,7 +102,7 @@ class Worker:
     @property
     def healthy(self) -> bool:
         """Whether every lane works."""
-        return not any(breaker.is_open for breaker in self._breakers.values())
+        return self._roster.healthy
 
     def submit(self, jobs: Sequence[Job], background: Hashable | None = None) -> None:
         """Queue the jobs of a request, all or none; those of a lane that is given up fail.
@@ -116,19 +115,25 @@ class Worker:
         with self._changed:
             if self._closing or (behind and self._draining):
                 raise WorkerClosedError
-            self._welcome(job.lane for job in jobs)
-            down = [(job, self._down(job.lane)) for job in jobs if self._breakers[job.lane].is_open]
-            queued = [job for job in jobs if not self._breakers[job.lane].is_open]
+            self._roster.welcome(job.lane for job in jobs)
+            down = [(job, self._down(job.lane)) for job in jobs if self._is_down(job.lane)]
+            queued = [job for job in jobs if not self._is_down(job.lane)]
             for lane in () if behind else self.lanes:
                 lane.scheduler.check_room(sum(job.lane is lane for job in queued))
             for job in queued:
                 scheduler = job.lane.scheduler
                 scheduler.submit(job, job.budget, job.arrived_s, request, background=behind)
             self._changed.notify()
-        for job in queued:
-            job.future.add_done_callback(partial(self._forget_cancelled, job))
+        for job in queued:  # weakly, so that a job, and with it its lane, is no cycle
+            job.future.add_done_callback(partial(self._forget_cancelled, weakref.ref(job)))
         for job, error in down:
             _fail(job, error)
+
+    def replace(self, lanes: Sequence[Lane]) -> None:
+        """Have these residents in place of those that were: what those have in work goes on."""
+        with self._changed:
+            self._roster.replace(lanes)
+            self._changed.notify()  # to forget those without work
 
     def drain(self, seconds: float) -> None:
         """Let no request run for longer than this; lines of batches fail at once, to be repeated.
@@ -143,53 +148,42 @@ class Worker:
         for job in lines:
             _fail(job, WorkerClosedError())
 
-    def _welcome(self, lanes: Iterable[Lane]) -> None:
-        new = {lane: Breaker(self._probe_seconds) for lane in lanes if lane not in self._breakers}
-        if new:
-            self._breakers = self._breakers | new
-
-    def _forget_guests(self) -> None:
-        if len(self._breakers) == len(self._residents):
-            return
-        with self._changed:
-            self._breakers = {
-                lane: breaker
-                for lane, breaker in self._breakers.items()
-                if lane in self._residents or not lane.scheduler.idle
-            }
-
-    def _forget_cancelled(self, job: Job, future: Future[SolveResult]) -> None:
-        if future.cancelled():
+    def _forget_cancelled(self, weak_job: weakref.ref[Job], future: Future[SolveResult]) -> None:
+        if future.cancelled() and (job := weak_job()) is not None:
             with self._changed:
                 job.lane.scheduler.cancel(job)
 
     def _run(self) -> None:
         try:
             while self._wait_for_work():
-                for lane in self.lanes:
-                    self._advance(lane)
-                self._forget_guests()
+                self._advance_all()
+                if self._roster.has_guests:
+                    with self._changed:
+                        self._roster.forget_guests()
         finally:
             self._abandon()
 
     def _wait_for_work(self) -> bool:
         """Sleep until there is any; false once the worker is to close."""
         with self._changed:
-            self._changed.wait_for(self._has_work, timeout=self._seconds_to_probe())
+            probe_s = self._roster.seconds_to_probe(self._clock())
+            self._changed.wait_for(self._has_work, timeout=probe_s)
             return not self._closing
 
     def _has_work(self) -> bool:
-        return self._closing or any(not lane.scheduler.idle for lane in self.lanes)
-
-    def _seconds_to_probe(self) -> float | None:
-        now_s = self._clock()
-        return min(
-            (b.seconds_to_probe(now_s) for b in self._breakers.values() if b.is_open), default=None
+        return (
+            self._closing
+            or self._roster.has_guests
+            or any(not lane.scheduler.idle for lane in self.lanes)
         )
+
+    def _advance_all(self) -> None:  # a function of its own, so that no variable keeps a lane
+        for lane in self.lanes:
+            self._advance(lane)
 
     def _advance(self, lane: Lane) -> None:
         """One supervision step of a lane, or its probe."""
-        breaker = self._breakers[lane]
+        breaker = self._roster.breaker(lane)
         if breaker.is_open:
             self._probe(lane, breaker)
             return
@@ -245,7 +239,7 @@ class Worker:
             "supervision step failed", extra={"puzzle": lane.name, "rows": len(plan.rows)}
         )
         self._metrics.engine_failure(lane.name)
-        breaker = self._breakers[lane]
+        breaker = self._roster.breaker(lane)
         lost = [row.job for row in plan.rows]
         with self._changed:
             for job in lost:
@@ -263,8 +257,13 @@ class Worker:
         except Exception:  # the next step will tell whether that matters
             log.exception("engine reset failed", extra={"puzzle": lane.name})
 
+    def _is_down(self, lane: Lane) -> bool:
+        return self._roster.breaker(lane).is_open
+
     def _down(self, lane: Lane) -> EngineDownError:
-        return EngineDownError(lane.name, self._breakers[lane].seconds_to_probe(self._clock()))
+        return EngineDownError(
+            lane.name, self._roster.breaker(lane).seconds_to_probe(self._clock())
+        )
 
     def _abandon(self) -> None:
         with self._changed:

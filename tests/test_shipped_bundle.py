@@ -1,4 +1,4 @@
-"""The bundle in the box, as a newcomer meets it: served by its defaults, asked over HTTP."""
+"""The bundles in the box, as a newcomer meets them: served by the defaults, asked over HTTP."""
 
 import json
 import re
@@ -13,13 +13,14 @@ from puzzles.kind import Verdict
 from puzzles.registry import select
 from server.app import create_app
 from server.loading import load_solver
-from server.settings import SHIPPED_BUNDLE, Settings
+from server.settings import SHIPPED_BUNDLES, Settings
 from server.step_events import StartEvent, StepEvent
 from tests.server.events import read_events, replayed, steps_of, stream
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 STREAMING = (ROOT / "docs" / "streaming.md").read_text()
+SUDOKU, ARC = (ROOT / path for path in SHIPPED_BUNDLES)
 PUZZLES = {
     "4x4": "1...2...3...4...",
     "6x6": "1..4.6.5.1..2..5.1.6.2....5.1.6..3..",
@@ -29,7 +30,7 @@ PUZZLES = {
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
-    settings = Settings(bundles=(ROOT / SHIPPED_BUNDLE,))
+    settings = Settings(bundles=(SUDOKU, ARC))
     with TestClient(create_app(load_solver(settings), settings)) as served:
         yield served
 
@@ -115,7 +116,7 @@ def test_an_empty_grid_gets_some_valid_completion(client: TestClient) -> None:
 
 
 def test_the_manifest_vouches_for_every_graph() -> None:
-    manifest = Manifest.read(ROOT / SHIPPED_BUNDLE)
+    manifest = Manifest.read(SUDOKU)
     sizes = [graph.spec.height for graph in manifest.graphs]
     assert sorted(sizes) == [4, 6, 9, 16]
     assert all(graph.parity.puzzles >= 200 for graph in manifest.graphs)
@@ -123,23 +124,16 @@ def test_the_manifest_vouches_for_every_graph() -> None:
 
 
 def test_the_bundle_is_small() -> None:
-    size = sum(path.stat().st_size for path in (ROOT / SHIPPED_BUNDLE).iterdir())
+    size = sum(path.stat().st_size for path in SUDOKU.iterdir())
     assert size < 12 * 2**20
 
 
-@pytest.fixture(scope="module")
-def arc_client() -> Iterator[TestClient]:
-    settings = Settings(bundles=(ROOT / "bundles" / "arc-small",), threads=1, slots=8)
-    with TestClient(create_app(load_solver(settings), settings)) as served:
-        yield served
-
-
-def test_the_arc_bundle_answers_a_question_of_a_task_that_it_knows(arc_client: TestClient) -> None:
+def test_the_arc_bundle_answers_a_question_of_a_task_that_it_knows(client: TestClient) -> None:
     # The test pair of task 3618c87e of ARC-AGI-1 (Apache-2.0).
     question = [[0] * 5, [0] * 5, [0, 0, 1, 0, 1], [0, 0, 5, 0, 5], [5] * 5]
     right = [[0] * 5, [0] * 5, [0] * 5, [0, 0, 5, 0, 5], [5, 5, 1, 5, 1]]
     body = {"kind": "arc", "task": "3618c87e", "test": [question]}
-    answer = arc_client.post("/v1/solve", json=body).json()
+    answer = client.post("/v1/solve", json=body).json()
     [attempt, *_] = answer["results"][0]["attempts"]
     assert attempt["answer"] == right
     assert attempt["votes"] == 8
@@ -147,11 +141,9 @@ def test_the_arc_bundle_answers_a_question_of_a_task_that_it_knows(arc_client: T
 
 
 def test_the_arc_bundle_can_be_adapted_from() -> None:
-    manifest = Manifest.read(ROOT / "bundles" / "arc-small")
+    manifest = Manifest.read(ARC)
     assert manifest.tasks is not None
     assert manifest.tasks.tasks == 312
     held_out = (ROOT / "recipes" / "arc_held_out.txt").read_text().splitlines()
-    names = [
-        entry["name"] for entry in json.loads((ROOT / "bundles/arc-small/tasks.json").read_text())
-    ]
+    names = [entry["name"] for entry in json.loads((ARC / "tasks.json").read_text())]
     assert not set(names) & set(held_out)

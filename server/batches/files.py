@@ -21,9 +21,11 @@ class BatchFiles:
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise BatchDirectoryError(f"{directory}: {error.strerror}") from error
+            raise BatchDirectoryError(
+                f"{directory}: {error.strerror}; give another --batch-dir, or --batches false"
+            ) from error
         if not os.access(directory, os.W_OK | os.X_OK):
-            raise BatchDirectoryError(f"{directory}: not writable")
+            raise BatchDirectoryError(f"{directory}: not writable; give another --batch-dir")
         self._directory = directory
 
     @property

@@ -13,11 +13,12 @@ from typing import final
 from puzzles.errors import PuzzleError
 from server.batches.lines import ReadLine
 from server.batches.schemas import BatchLine
+from server.choice import NotServedError, UnknownModelError
 from server.effort import LimitExceededError
 from server.errors import problem_of
 from server.lane import SolveResult
 from server.schemas import SolveAnswer, SolveRequest
-from server.solver import DrainingError, NotServedError
+from server.solver import DrainingError
 from server.worker import EngineDownError, EngineFailedError, WorkerClosedError
 
 TRIES = 3  # of a line whose supervision step fails
@@ -104,7 +105,12 @@ class Window:
         elif pending.not_before_s <= self._clock():
             try:
                 pending.future = self._ask(asked, self._batch)
-            except (PuzzleError, NotServedError, LimitExceededError) as error:
+            except (
+                PuzzleError,
+                NotServedError,
+                UnknownModelError,
+                LimitExceededError,
+            ) as error:
                 pending.error = error
             except (DrainingError, WorkerClosedError) as error:
                 raise SolverStoppedError from error

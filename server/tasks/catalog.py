@@ -1,16 +1,22 @@
 """The tasks that can be asked, by name and by what they look like."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import final
+from typing import TypeVar, final
 
 from export.manifest import BundleError, Manifest
 from puzzles.arc import Variant
 from puzzles.arc_task import ArcTask, InvalidTaskError, between
 from puzzles.known_tasks import KnownTask, read_known_tasks
+from server.choice import Choice
 from server.lane import Lane
+
+KeyT = TypeVar("KeyT", bound=Hashable)
+LaneOf = Callable[[str], Lane]  # by the name of a puzzle
+ANY_MODEL = Choice()
 
 
 class UnknownTaskError(Exception):
@@ -31,15 +37,16 @@ class UnknownTaskError(Exception):
 class TaskRows:
     """A known task and its rows: `variants` of them from `first_task` on, on one canvas.
 
-    trained_steps: supervision steps of a row when it was trained.
-    lane: opens what runs them, for a task that was learnt here; None: the loaded bundle's lane.
+    model: name of the bundle that they are in; trained_steps: supervision steps of a row when it
+    was trained; lane: what runs them, opened if need be.
     """
 
     known: KnownTask
+    model: str
     first_task: int
     variants: int
     trained_steps: int
-    lane: Callable[[], Lane] | None = None
+    lane: Callable[[], Lane]
 
 
 @dataclass(frozen=True)
@@ -52,65 +59,91 @@ class Recognised:
 
 @final
 class TaskCatalog:
-    """Every task of the loaded bundles, and those that were learnt here. From any thread."""
+    """Every task of the loaded bundles, and those that were learnt here. From any thread.
+
+    Several bundles may know a task: the first of them answers where a request names none.
+    """
 
     def __init__(self, rows: Iterable[TaskRows]) -> None:
-        self._by_name = {one.known.name: one for one in rows}
-        self._by_key: dict[bytes, TaskRows] | None = None  # made when first asked for
+        """rows: of the loaded bundles."""
+        self._learnt: dict[str, TaskRows] = {}
+        self._by_name: dict[str, dict[str, TaskRows]] = {}
+        self._by_key: dict[bytes, dict[str, TaskRows]] | None = None  # made when first asked for
         self._lock = threading.Lock()
+        self.replace(rows)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of all tasks, in the order of their rows, then of their coming."""
         return tuple(self._by_name)
 
+    def replace(self, rows: Iterable[TaskRows]) -> None:
+        """Other bundles are loaded, with these rows; what was learnt here stays known."""
+        with self._lock:
+            self._bundled = tuple(rows)
+            self._index()
+
     def add(self, rows: TaskRows) -> None:
         """A task has been learnt."""
         with self._lock:
-            self._by_name = self._by_name | {rows.known.name: rows}
-            if self._by_key is not None:
-                self._by_key[rows.known.task.canonical.key] = rows
+            self._learnt[rows.known.name] = rows
+            self._index()
 
     def remove(self, name: str) -> None:
-        """Forget a task; one that is not there is forgotten already."""
+        """Forget a task that was learnt; one that is not there is forgotten already."""
         with self._lock:
-            self._by_name = {key: rows for key, rows in self._by_name.items() if key != name}
-            self._by_key = None
+            self._learnt.pop(name, None)
+            self._index()
 
-    def named(self, name: str) -> Recognised:
-        """Raises: UnknownTaskError."""
-        rows = self._by_name.get(name)
-        if rows is None:
+    def named(self, name: str, choice: Choice = ANY_MODEL) -> Recognised:
+        """Raises: UnknownTaskError, UnknownModelError, NotServedError."""
+        found = self._by_name.get(name)
+        if found is None:
             raise UnknownTaskError.of_name(name)
-        return Recognised(rows, Variant())
+        return Recognised(choice.of(found, f"the task {name}"), Variant())
 
-    def recognise(self, task: ArcTask) -> Recognised:
+    def recognise(self, task: ArcTask, choice: Choice = ANY_MODEL) -> Recognised:
         """The known task with these demonstrations, turned, recoloured or in another order.
 
-        Takes seconds the first time: call it off the event loop. Raises: UnknownTaskError.
+        Takes seconds the first time: call it off the event loop.
+        Raises: UnknownTaskError, UnknownModelError, NotServedError.
         """
         with self._lock:
             if self._by_key is None:
-                self._by_key = {one.known.task.canonical.key: one for one in self._by_name.values()}
+                self._by_key = _by_model(self._rows(), lambda one: one.known.task.canonical.key)
             found = self._by_key.get(task.canonical.key)
-        there = found and between(found.known.task.canonical, task.canonical)
-        if not found or not there:
+        if not found:
             raise UnknownTaskError.of_demonstrations()
-        return Recognised(found, there)
+        rows = choice.of(found, "a task with these demonstrations")
+        there = between(rows.known.task.canonical, task.canonical)
+        if not there:
+            raise UnknownTaskError.of_demonstrations()
+        return Recognised(rows, there)
+
+    def _rows(self) -> Iterable[TaskRows]:
+        return (*self._bundled, *self._learnt.values())
+
+    def _index(self) -> None:
+        # Replaced, never changed: readers look into it without the lock.
+        self._by_name = _by_model(self._rows(), lambda one: one.known.name)
+        self._by_key = None
 
 
-def read_catalog(bundles: Iterable[tuple[Path, Manifest]]) -> TaskCatalog:
-    """Raises: BundleError naming the file that is damaged."""
-    return TaskCatalog(rows for bundle, manifest in bundles for rows in read_rows(bundle, manifest))
+def _by_model(
+    rows: Iterable[TaskRows], key: Callable[[TaskRows], KeyT]
+) -> dict[KeyT, dict[str, TaskRows]]:
+    """By key, then by model; of two tasks of one model with the same key the later one counts."""
+    found: dict[KeyT, dict[str, TaskRows]] = {}
+    for one in rows:
+        found.setdefault(key(one), {})[one.model] = one
+    return found
 
 
-def read_rows(
-    bundle: Path, manifest: Manifest, lane: Callable[[], Lane] | None = None
-) -> list[TaskRows]:
+def read_rows(bundle: Path, manifest: Manifest, lane_of: LaneOf) -> tuple[TaskRows, ...]:
     """The tasks of a bundle, in the order of their rows. Raises: BundleError."""
     table = manifest.tasks
     if table is None:
-        return []
+        return ()
     try:
         tasks = read_known_tasks(bundle / table.file)
     except InvalidTaskError as error:
@@ -118,9 +151,14 @@ def read_rows(
     if len(tasks) != table.tasks:
         found = f"{len(tasks)} tasks, the manifest says {table.tasks}"
         raise BundleError(f"{bundle / table.file}: {found}")
-    return [
+    return tuple(
         TaskRows(
-            known, i * table.variants, table.variants, manifest.trained_supervision_steps, lane
+            known=known,
+            model=manifest.name,
+            first_task=i * table.variants,
+            variants=table.variants,
+            trained_steps=manifest.trained_supervision_steps,
+            lane=partial(lane_of, known.puzzle),
         )
         for i, known in enumerate(tasks)
-    ]
+    )

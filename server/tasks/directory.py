@@ -57,7 +57,9 @@ class TaskDirectory:
             path.mkdir(parents=True, exist_ok=True)
             self._lock = (path / "lock").open("w")
         except OSError as error:
-            raise TaskDirectoryError(f"{path}: {error.strerror}") from error
+            raise TaskDirectoryError(
+                f"{path}: {error.strerror}; give another --task-dir, or --adapt false"
+            ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -30,7 +30,9 @@ def register(body: TaskRequest, response: Response, solver: AppSolver, tasks: Ap
     if solver.state == "draining":
         raise DrainingError
     if tasks is None:
-        raise AdaptationUnavailableError("no bundle with tasks is loaded, or --adapt is false")
+        raise AdaptationUnavailableError(
+            "no bundle with tasks was loaded at the start, or --adapt is false"
+        )
     task = tasks.register(body)
     solver.metrics.request(ANSWERED)
     response.headers["Location"] = f"{TASKS}/{task.id}"

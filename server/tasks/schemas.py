@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
-from server.schemas import LONGEST_DEADLINE_MS, Problem, Timing
+from server.schemas import LONGEST_DEADLINE_MS, ModelName, Problem, Timing
 
 MOST_QUESTIONS = 16
 MOST_DEMONSTRATIONS = 32
@@ -50,6 +50,7 @@ class TaskSolveRequest(_Wire):
     test: Annotated[list[Any], WithJsonSchema(_TEST)] = Field(
         min_length=1, max_length=MOST_QUESTIONS, description="Grids to answer."
     )
+    model: ModelName = None
     views: int | None = Field(
         None, ge=1, description="How many views of a question vote [all that the task has]."
     )

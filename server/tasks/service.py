@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import final
@@ -20,6 +19,7 @@ from server.effort import LimitExceededError
 from server.errors import problem_of
 from server.ids import RANDOM_BYTES, sortable_id
 from server.lane import Lane
+from server.loaded import OpenBundle
 from server.settings import Settings
 from server.solver import Solver
 from server.tasks.catalog import UnknownTaskError, read_rows
@@ -58,20 +58,18 @@ class Tasks:
         self,
         solver: Solver,
         settings: Settings,
-        bundles: Sequence[tuple[Path, Manifest]],
         open_lane: Callable[[Path], Lane],
         command: Command | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Take the directory for this server alone; the tasks that it has learnt can be asked.
 
-        bundles: the loaded ones; open_lane: of a learnt task's bundle; command: of the learning
+        open_lane: of a learnt task's bundle; command: of the learning
         process; clock: seconds since 1970. Raises: TaskDirectoryError, StorageError.
         """
         self._solver = solver
         self._settings = settings
         self._clock = clock
-        self._adaptable = _adaptable(bundles)
         self._missing = [] if command else [n for n in NEEDED if not importlib.util.find_spec(n)]
         self._directory = TaskDirectory(settings.task_dir)
         self._guests = GuestLanes(
@@ -186,8 +184,7 @@ class Tasks:
     def _learnt(self, task: Registration) -> None:
         """Raises: BundleError."""
         bundle = self._directory.bundle(task.id)
-        lane = partial(self._guests.lane, task.id)
-        for rows in read_rows(bundle, Manifest.read(bundle), lane):
+        for rows in read_rows(bundle, Manifest.read(bundle), lambda _: self._guests.lane(task.id)):
             self._solver.catalog.add(rows)
 
     def _again(self, task: Registration) -> Task:
@@ -200,8 +197,8 @@ class Tasks:
         return self.get(task.id)
 
     def _new(self, request: TaskRequest, asked: ArcTask) -> Registration:
-        self._check_able()
-        largest = max(one.side for one in self._adaptable)
+        adaptable = self._check_able()
+        largest = max(one.side for one in adaptable)
         if asked.side > largest:
             message = f"a grid with a side of {asked.side} cells; the largest canvas has {largest}"
             raise InvalidTaskError("train", CellProblem(message))
@@ -214,40 +211,48 @@ class Tasks:
             name=request.name,
             created_ms=now_ms,
             train=request.train,
-            model=next(one.model for one in self._adaptable if asked.side <= one.side),
+            model=next(one.model for one in adaptable if asked.side <= one.side),
             what=request.what,
             minutes=minutes or min(self._settings.adapt_minutes, limit),
         )
 
-    def _check_able(self) -> None:
-        """Raises: AdaptationUnavailableError, AdaptationQueueFullError."""
+    def _check_able(self) -> tuple[Adaptable, ...]:
+        """What a task can be learnt from, one at least.
+
+        Raises: AdaptationUnavailableError, AdaptationQueueFullError.
+        """
         if self._missing:
             raise AdaptationUnavailableError(
                 f"this server cannot learn tasks: {', '.join(self._missing)} are not installed; "
                 "pip install 'ponder[adapt]'"
             )
-        if not self._adaptable:
+        adaptable = _adaptable(self._solver.loaded.bundles)
+        if not adaptable:
             raise AdaptationUnavailableError("no loaded bundle has weights to learn from")
         if self._learner.waiting >= self._settings.adapt_queue_limit:
             raise AdaptationQueueFullError(self._settings.adapt_queue_limit)
+        return adaptable
 
     def _checkpoint_of(self, model: str) -> Path:
-        for one in self._adaptable:
+        for one in _adaptable(self._solver.loaded.bundles):
             if one.model == model:
                 return one.checkpoint
         raise AdaptationUnavailableError(f"the bundle {model} is not loaded any more")
 
 
-def _adaptable(bundles: Sequence[tuple[Path, Manifest]]) -> tuple[Adaptable, ...]:
-    """Smallest canvases first: they are the cheapest to learn on."""
+def _adaptable(bundles: Sequence[OpenBundle]) -> tuple[Adaptable, ...]:
+    """Those of the loaded bundles that tasks can be learnt from.
+
+    Smallest canvases first: they are the cheapest to learn on.
+    """
     found = [
         Adaptable(
-            manifest.name,
-            bundle / manifest.tasks.checkpoint,
-            max(graph.spec.height for graph in manifest.graphs),
+            one.name,
+            one.path / one.manifest.tasks.checkpoint,
+            max(graph.spec.height for graph in one.manifest.graphs),
         )
-        for bundle, manifest in bundles
-        if manifest.tasks is not None and (bundle / manifest.tasks.checkpoint).is_dir()
+        for one in bundles
+        if one.manifest.tasks is not None and (one.path / one.manifest.tasks.checkpoint).is_dir()
     ]
     return tuple(sorted(found, key=lambda one: one.side))
 

@@ -33,19 +33,20 @@ class Ballot:
 def prepare_ballot(request: TaskSolveRequest, solver: Solver, arrived_s: float) -> Ballot:
     """Check a request and make a row of every view of every question.
 
-    Raises: InvalidTaskError, UnknownTaskError, NotServedError, LimitExceededError; BundleError
-    if what was learnt of the task is damaged.
+    Raises: InvalidTaskError, UnknownTaskError, UnknownModelError, NotServedError,
+    LimitExceededError; BundleError if what was learnt of the task is damaged.
     """
+    choice = solver.loaded.choice(request.model)
     questions = [read_colours(f"test[{i}]", raw) for i, raw in enumerate(request.test)]
     if request.task is None:
-        found = solver.catalog.recognise(ArcTask.read({"train": request.train}))
+        found = solver.catalog.recognise(ArcTask.read({"train": request.train}), choice)
     else:
-        found = solver.catalog.named(request.task)
+        found = solver.catalog.named(request.task, choice)
     rows = found.rows
     variants = rows.variants
     if request.views is not None and request.views > variants:
         raise LimitExceededError("views", request.views, variants)
-    lane = rows.lane() if rows.lane else solver.lane(rows.known.puzzle)
+    lane = rows.lane()
     assert isinstance(lane.puzzle, Arc)
     budget = solver.view_budget(
         rows.trained_steps, request.max_steps, request.deadline_ms, arrived_s

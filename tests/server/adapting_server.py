@@ -9,7 +9,6 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from export.manifest import Manifest
 from server.app import create_app
 from server.loading import load_solver, open_task_lane
 from server.settings import Settings
@@ -20,6 +19,7 @@ from tests.training.arc_tasks import fill_task, mirror_task
 
 NEW, OTHER = mirror_task(50)["train"], fill_task(51)["train"]
 DEADLINE_SECONDS = 20.0
+LOOPBACK = ("127.0.0.1", 50000)  # where an administrator's requests may come from
 
 
 class Served:
@@ -40,11 +40,11 @@ class Served:
         tasks = Tasks(
             solver,
             self._settings,
-            [(self._bundle, Manifest.read(self._bundle))],
             lambda bundle: open_task_lane(bundle, self._settings),
             command=self.command_of,
         )
-        with TestClient(create_app(solver, self._settings, tasks=tasks)) as client:
+        app = create_app(solver, self._settings, tasks=tasks)
+        with TestClient(app, client=LOOPBACK) as client:
             yield client
 
     def command_of(self, asked: Registration) -> Sequence[str]:

@@ -21,6 +21,7 @@ from server.settings import Settings
 from server.solver import Solver
 from server.worker import EngineDownError, EngineFailedError, Worker, WorkerClosedError
 from tests.server.failing import FailingEngine
+from tests.server.lanes import loaded
 from tests.server.tiny_bundle import FOUR, four_solutions, with_empty
 
 TIMEOUT_S = 10.0
@@ -161,7 +162,7 @@ def engine() -> FailingEngine:
 @pytest.fixture
 def client(engine: FailingEngine) -> Iterator[TestClient]:
     rules = BudgetRules(1000, 1, max_steps_limit=1000, attempts_limit=1)
-    solver = Solver([lane_of(FOUR, engine)], [], rules, Metrics("0"))
+    solver = Solver(loaded(lane_of(FOUR, engine)), rules, Metrics("0"))
     with TestClient(create_app(solver, Settings())) as served:
         yield served
 

@@ -18,6 +18,7 @@ from server.scheduler import Scheduler
 from server.settings import Settings
 from server.solver import Solver
 from tests.server.gated import GatedEngine
+from tests.server.lanes import loaded
 from tests.server.tiny_bundle import FOUR, four_solutions, with_empty
 
 SOLVABLE = {"kind": "sudoku", "grid": with_empty(four_solutions()[0], 4).tolist()}
@@ -79,7 +80,7 @@ class Served:
             scheduler=Scheduler(slots=2, queue_limit=2),
         )
         rules = BudgetRules(1000, 1, max_steps_limit=1000, attempts_limit=1)
-        self.solver = Solver([self.lane], [], rules, self.metrics)
+        self.solver = Solver(loaded(self.lane), rules, self.metrics)
         self.app = create_app(self.solver, Settings())
 
     def solve(self, request: object) -> Exchange:

@@ -13,7 +13,7 @@ from tests.server.tiny_bundle import FOUR, NINE, write_bundle
 
 
 def load(*bundles: Path) -> tuple[str, ...]:
-    return load_solver(Settings(bundles=bundles, threads=1)).puzzles
+    return tuple(load_solver(Settings(bundles=bundles, threads=1)).loaded.defaults)
 
 
 def edited(bundle: Path, out: Path, **changes: object) -> Path:
@@ -26,15 +26,21 @@ def edited(bundle: Path, out: Path, **changes: object) -> Path:
 
 
 def test_every_graph_of_every_bundle_is_served(tmp_path: Path) -> None:
-    write_bundle(tmp_path / "four", [FOUR])
-    write_bundle(tmp_path / "nine", [NINE])
+    write_bundle(tmp_path / "four", [FOUR], name="four")
+    write_bundle(tmp_path / "nine", [NINE], name="nine")
     assert load(tmp_path / "four", tmp_path / "nine") == ("sudoku-4x4", "sudoku-9x9")
 
 
-def test_two_bundles_for_one_puzzle_are_refused(tmp_path: Path, bundle: Path) -> None:
+def test_two_bundles_of_one_name_are_refused(tmp_path: Path, bundle: Path) -> None:
     write_bundle(tmp_path / "four", [FOUR])
-    with pytest.raises(BundleError, match="sudoku-4x4 is served by another bundle"):
+    with pytest.raises(BundleError, match=r"four: .*tiny is called tiny too"):
         load(bundle, tmp_path / "four")
+
+
+def test_two_graphs_for_one_puzzle_are_refused(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "twice", [FOUR, FOUR])
+    with pytest.raises(BundleError, match="several graphs for one puzzle"):
+        load(tmp_path / "twice")
 
 
 def test_a_missing_bundle_is_named(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def lattice(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def runtime_of(bundle: Path, **settings: object) -> list[str]:
     chosen = Settings.model_validate({"bundles": (bundle,), "threads": 1, "slots": 2} | settings)
-    return list(load_solver(chosen).runtimes.values())
+    return [lane.runtime for lane in load_solver(chosen).loaded.lanes]
 
 
 def damaged(bundle: Path, out: Path) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from server.__main__ import main
-from server.settings import SHIPPED_BUNDLE, find_bundle, read_settings
+from server.settings import SHIPPED_BUNDLES, find_bundle, read_settings
 
 
 def test_flags_beat_the_environment_and_it_beats_the_defaults(
@@ -69,4 +69,4 @@ def test_a_bundle_is_looked_for_here_and_then_beside_the_package(
     (tmp_path / "tests").mkdir()
     assert find_bundle(Path("tests")) == Path("tests")
     assert find_bundle(Path("nowhere")) == Path("nowhere")
-    assert Path("bundles/sudoku") == SHIPPED_BUNDLE
+    assert (Path("bundles/sudoku"), Path("bundles/arc-small")) == SHIPPED_BUNDLES
