@@ -13,6 +13,7 @@ from cli import (
     data,
     evaluating,
     exporting,
+    inspecting,
     serving,
     training,
 )
@@ -37,6 +38,7 @@ def create_app() -> typer.Typer:
     ponder.command()(serving.solve)
     ponder.command()(exporting.export)
     ponder.command()(exporting.import_reference)
+    ponder.command()(inspecting.inspect)
     data_app = typer.Typer(help="Build data sets.", no_args_is_help=True)
     data_app.command("sudoku")(data.data_sudoku)
     data_app.command("arc")(data.data_arc)

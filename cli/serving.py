@@ -25,7 +25,7 @@ def solve(
         typer.Option("--input", help="One puzzle a line, or CSV with a question column; or .gz."),
     ] = None,
     bundle: Annotated[
-        list[Path] | None, typer.Option(help="Bundle directory [bundles/sudoku].")
+        list[Path] | None, typer.Option(help="Bundle directory [those in bundles/].")
     ] = None,
     kind: Annotated[str, typer.Option(help="Kind of puzzle.")] = "sudoku",
     effort: Annotated[
