@@ -41,7 +41,7 @@ class OpenBundle:
         return self.manifest.name
 
     def efforts(self, puzzle: str) -> Efforts:
-        """What a puzzle of its may cost, as its manifest declares."""
+        """What a puzzle may cost, as the manifest declares."""
         return next(g.efforts for g in self.manifest.graphs if g.spec.name == puzzle)
 
 

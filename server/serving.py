@@ -97,6 +97,8 @@ class DrainingServer(uvicorn.Server):
             return  # the log has it; the server goes on
         except ReloadRunningError as error:
             log.warning("signal passed over", extra={"signal": "SIGHUP", "why": str(error)})
+        except Exception:  # a bug; nobody waits for this thread
+            log.exception("reload failed")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 (uvicorn's)
         """The first signal begins to drain, a second one ends at once."""

@@ -90,7 +90,9 @@ def test_other_files_under_the_same_name_replace_a_bundle(directory: Path) -> No
         before = solver.loaded
         swap(directory / "a", puzzles=[FOUR], name="one", breaks_at=15)
         assert client.post(RELOAD).json()["replaced"] == ["one"]
-        assert solver.loaded.lane("sudoku-4x4") is not before.lane("sudoku-4x4")
+        old, new = before.lane("sudoku-4x4"), solver.loaded.lane("sudoku-4x4")
+        assert new is not old
+        assert new.slots == old.slots, "measured at leisure, at the start"
 
 
 def test_what_is_unchanged_keeps_its_lanes(directory: Path) -> None:
