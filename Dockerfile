@@ -28,7 +28,7 @@ COPY export export
 COPY server server
 COPY client client
 COPY cli cli
-RUN /opt/ponder/bin/pip install --no-cache-dir ".[${DEVICE}]"
+RUN /opt/ponder/bin/pip install --no-cache-dir ".[${DEVICE},trace]"
 
 # Stage 2: that environment and the bundles.
 # hadolint ignore=DL3006

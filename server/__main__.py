@@ -12,13 +12,14 @@ from server.logs import set_up_logging
 from server.serving import AddressError, serve
 from server.settings import read_settings
 from server.tasks.errors import TaskDirectoryError
+from server.trace_export import TracingUnavailableError
 
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until stopped; 2, and one line on standard error, if the server cannot start."""
     try:
         settings = read_settings(arguments)
-        set_up_logging(settings.log_level)
+        set_up_logging(settings.log_level, settings.log_format)
         serve(settings)
     except ValidationError as error:
         wrong = [".".join(map(str, e["loc"])) + ": " + e["msg"] for e in error.errors()]
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str]) -> int:
         BatchDirectoryError,
         TaskDirectoryError,
         StorageError,
+        TracingUnavailableError,
     ) as error:
         return _failed(str(error))
     return 0

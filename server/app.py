@@ -18,6 +18,7 @@ from server.limits import BodyLimit
 from server.metrics import CLIENT_GONE
 from server.model_routes import router as model_router
 from server.reloading import Reloader
+from server.request_scope import RequestScope
 from server.routes import router
 from server.settings import Settings
 from server.shedding import Shedding
@@ -79,7 +80,10 @@ def create_app(
         metrics=solver.metrics,
         not_at=UPLOAD,
     )
-    for error in (*BY_ERROR, HTTPException, Exception):
+    app.add_middleware(  # the last one: around all others
+        RequestScope, metrics=solver.metrics, log_access=settings.access_log
+    )
+    for error in (*BY_ERROR, HTTPException):
         app.add_exception_handler(error, on_error)
     app.add_exception_handler(ClientGoneError, on_client_gone)
     return app

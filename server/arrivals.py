@@ -1,12 +1,17 @@
 """Results on the event loop, in the order in which they come, for as long as somebody waits."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, final
 
 from starlette.requests import Request
 
 from server.lane import Job, SolveResult
+
+on_result: ContextVar[Callable[[Job, SolveResult], None] | None] = ContextVar(
+    "ponder_on_result", default=None
+)  # who wants to hear of each result of this context's request
 
 
 class ClientGoneError(Exception):
@@ -20,6 +25,7 @@ class Arrivals:
     def __init__(self, jobs: Mapping[int, Job]) -> None:
         """jobs: by the number under which their results are wanted."""
         self._events: asyncio.Queue[asyncio.Future[Any]] = asyncio.Queue()
+        self._jobs = jobs
         self._numbers: dict[asyncio.Future[Any], int] = {}
         for number, job in jobs.items():
             future = asyncio.wrap_future(job.future)
@@ -33,6 +39,7 @@ class Arrivals:
         """
         gone = asyncio.create_task(_disconnected(request))
         gone.add_done_callback(self._events.put_nowait)
+        heard = on_result.get()
         try:
             for _ in self._numbers:
                 done = await self._events.get()
@@ -40,7 +47,10 @@ class Arrivals:
                     raise ClientGoneError
                 error = done.exception()
                 result = error if isinstance(error, Exception) else done.result()
-                yield self._numbers[done], result
+                number = self._numbers[done]
+                if heard is not None and isinstance(result, SolveResult):
+                    heard(self._jobs[number], result)
+                yield number, result
         finally:
             gone.cancel()
             self.cancel()

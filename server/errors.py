@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -19,6 +20,7 @@ from server.disk import StorageError
 from server.effort import LimitExceededError
 from server.loaded import ReloadFailedError, ReloadRunningError
 from server.metrics import Metrics
+from server.request_context import current_request_id
 from server.scheduler import QueueFullError
 from server.schemas import Problem, ProblemError
 from server.security.access import AdminOnlyError
@@ -212,7 +214,7 @@ def problem_of(error: Exception) -> Problem:
 
 def respond(error: Exception, metrics: Metrics) -> Response:
     """Answer a request with its error, and count it."""
-    problem = problem_of(error)
+    problem = problem_of(error).model_copy(update={"instance": _instance()})
     metrics.request(problem.code)
     headers: dict[str, str] = {}
     if isinstance(error, HTTPException) and error.headers:
@@ -224,6 +226,12 @@ def respond(error: Exception, metrics: Metrics) -> Response:
     if isinstance(error, BodyTooSlowError):
         headers["Connection"] = "close"
     return Response(problem.model_dump_json(exclude_none=True), problem.status, headers, MEDIA_TYPE)
+
+
+def _instance() -> str | None:
+    """The request as a URI; its id may be any visible characters."""
+    request_id = current_request_id()
+    return None if request_id is None else f"urn:ponder:request:{quote(request_id, safe='')}"
 
 
 def _framework_problem(status: HTTPStatus) -> ProblemClass:

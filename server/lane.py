@@ -20,6 +20,7 @@ from server.engine import Engine, StepInputs
 from server.lane_counts import LaneCounts
 from server.observing import Floats, Observer, SeenStep, confidence_of
 from server.policy import Budget, Finish, Spent, Status, StepOutcome
+from server.request_context import current_request_id
 from server.scheduler import FRESH, Departure, Plan, PlannedRow, Scheduler
 
 ScalarT = TypeVar("ScalarT", bound=np.generic)
@@ -64,6 +65,7 @@ class Job:
         self.question = question
         self.budget = budget
         self.arrived_s = arrived_s
+        self.request_id = current_request_id()  # for the log, should its step fail
         self.future: Future[SolveResult] = Future()
         self.observer: Observer | None = None  # of every step; to be set before it is submitted
         self.ended: Ended | None = None  # how the last supervision step of its attempt did

@@ -132,6 +132,7 @@ class Problem(_Wire):
     code: str
     detail: str
     errors: list[ProblemError] | None = None
+    instance: str | None = Field(None, description="The request, as the log names it.")
 
 
 class BatchResult(_Wire):

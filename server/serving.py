@@ -23,6 +23,7 @@ from server.reloading import Reloader
 from server.settings import Settings
 from server.slow_clients import Connection, SlowClients
 from server.solver import DrainingError, Solver
+from server.trace_export import traced
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,8 @@ class AddressError(Exception):
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads the bundles.
 
-    Raises: AddressError, BundleError, BatchDirectoryError, TaskDirectoryError, StorageError.
+    Raises: AddressError, BundleError, BatchDirectoryError, TaskDirectoryError, StorageError,
+    TracingUnavailableError.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     if sys.platform != "win32":  # until there is something to reload
@@ -50,14 +52,16 @@ def serve(settings: Settings) -> None:
         reloader = Reloader(solver, settings)
         gc.collect()
         gc.freeze()  # what is there now stays: full collections need not look at it again
+        app = create_app(solver, settings, batches, tasks, reloader)
         config = uvicorn.Config(
-            create_app(solver, settings, batches, tasks, reloader),
+            app,
             log_config=None,
-            access_log=False,
+            access_log=False,  # the application has its own
             ws="none",  # so that every connection is one of HTTP
             timeout_graceful_shutdown=math.ceil((1 - SOLVING_SHARE) * settings.drain_seconds),
         )
-        DrainingServer(config, solver, reloader, settings).run([listener])
+        with traced(app, solver, settings):
+            DrainingServer(config, solver, reloader, settings).run([listener])
 
 
 @final

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, HttpUrl, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from export.manifest import Effort
@@ -12,6 +12,7 @@ from export.manifest import Effort
 Device = Literal["cpu", "cuda"]
 Runtime = Literal["auto", "compiled", "onnxruntime"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["text", "json"]
 
 SHIPPED_BUNDLES = (Path("bundles/sudoku"), Path("bundles/arc-small"))
 
@@ -100,6 +101,11 @@ class Settings(BaseSettings):
         30.0, gt=0, description="time that accepted puzzles have when the server is stopped"
     )
     log_level: LogLevel = Field("info", description="what is worth a line in the log")
+    log_format: LogFormat = Field("text", description="lines for people, or JSON for machines")
+    access_log: bool = Field(False, description="a line in the log for every request, at info")
+    otlp_endpoint: HttpUrl | None = Field(
+        None, description="collector that traces go to, as http://127.0.0.1:4318; unset: none"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":

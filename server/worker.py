@@ -235,9 +235,9 @@ class Worker:
 
     def _lane_failed(self, lane: Lane, plan: Plan[Job]) -> None:
         """Fail the puzzles of a failed step; give the lane up if it was one too many."""
-        log.exception(
-            "supervision step failed", extra={"puzzle": lane.name, "rows": len(plan.rows)}
-        )
+        requests = dict.fromkeys(row.job.request_id for row in plan.rows if row.job.request_id)
+        fields = {"puzzle": lane.name, "rows": len(plan.rows), "requests": ",".join(requests)}
+        log.exception("supervision step failed", extra=fields)
         self._metrics.engine_failure(lane.name)
         breaker = self._roster.breaker(lane)
         lost = [row.job for row in plan.rows]

@@ -52,8 +52,8 @@ ALLOWED = {
     "export/manifest.py": allow("puzzles", "pydantic"),
     "server": allow(
         "server kernel puzzles export.manifest",
-        "anyio fastapi numpy onnxruntime prometheus_client pydantic pydantic_settings rich "
-        "starlette uvicorn",
+        "anyio fastapi numpy onnxruntime opentelemetry prometheus_client pydantic "
+        "pydantic_settings rich starlette uvicorn",
     ),
     "client": allow("client", "httpx2 pydantic tenacity"),
     "cli": allow(" ".join(PACKAGES), "rich torch typer yaml"),

@@ -15,11 +15,12 @@ from server.offline import OfflineError
 from server.puzzle_files import PuzzleFileError
 from server.serving import AddressError
 from server.tasks.errors import TaskDirectoryError
+from server.trace_export import TracingUnavailableError
 
 # Never a response: nobody is there to read it, or there is no server.
 NOT_FOR_CLIENTS = {
     *(ClientGoneError, OfflineError, PuzzleFileError, AddressError, PuzzleError),
-    *(BatchDirectoryError, SolverStoppedError, TaskDirectoryError),
+    *(BatchDirectoryError, SolverStoppedError, TaskDirectoryError, TracingUnavailableError),
 }
 
 
