@@ -23,14 +23,11 @@ def traced(app: FastAPI, solver: Solver, settings: Settings) -> Iterator[None]:
         yield
         return
     try:
-        from server.tracing import RequestSpans, open_provider
+        from server.tracing import RequestSpans, exporting
     except ImportError as error:
         raise TracingUnavailableError(
             f"otlp_endpoint needs the extra trace: pip install 'ponder[trace]' ({error})"
         ) from error
-    provider = open_provider(str(settings.otlp_endpoint))
-    app.add_middleware(RequestSpans, tracer=provider.get_tracer("ponder"), clock=solver.clock)
-    try:
+    with exporting(str(settings.otlp_endpoint)) as tracer:
+        app.add_middleware(RequestSpans, tracer=tracer, clock=solver.clock)
         yield
-    finally:
-        provider.shutdown()

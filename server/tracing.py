@@ -5,8 +5,10 @@ SDK lets one set (how many requests are traced, how spans are sent) is set as ev
 OTEL_… variables.
 """
 
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import final
 
@@ -29,6 +31,7 @@ from server.request_context import current_request_id
 from server.request_scope import path_of, route_of
 
 TRACES = "/v1/traces"
+LAST_SECONDS = 2.0
 NS = 1_000_000_000
 Fields = Mapping[str, str | int]
 
@@ -98,9 +101,11 @@ class SolveSpans:
         span.end(end_ns)
 
 
-def open_provider(endpoint: str) -> TracerProvider:
-    """Sends spans to a collector, in batches, on a thread of its own; to be shut down.
+@contextmanager
+def exporting(endpoint: str) -> Iterator[Tracer]:
+    """A tracer whose spans go to a collector, in batches, on a thread of its own.
 
+    At the end it sends what is left, unless that takes longer than LAST_SECONDS.
     endpoint: where the collector listens for OTLP over HTTP, with or without the path for traces.
     """
     url = endpoint.rstrip("/")
@@ -108,7 +113,13 @@ def open_provider(endpoint: str) -> TracerProvider:
     provider = TracerProvider(resource=named.merge(OTELResourceDetector().detect()))
     exporter = OTLPSpanExporter(endpoint=url if url.endswith(TRACES) else url + TRACES)
     provider.add_span_processor(BatchSpanProcessor(exporter))
-    return provider
+    try:
+        yield provider.get_tracer("ponder")
+    finally:
+        too_long = threading.Timer(LAST_SECONDS, exporter.shutdown)
+        too_long.start()
+        provider.shutdown()
+        too_long.cancel()
 
 
 def _end(span: Span, scope: Scope, status: int) -> None:
