@@ -13,9 +13,9 @@ from server.batches.routes import UPLOAD
 from server.batches.routes import router as batches_router
 from server.batches.service import Batches
 from server.engine_routes import router as engine_router
-from server.errors import BY_ERROR, respond
+from server.errors import BY_ERROR, problem_classes, respond
 from server.limits import BodyLimit
-from server.metrics import CLIENT_GONE
+from server.metrics import ANSWERED, CLIENT_GONE
 from server.model_routes import router as model_router
 from server.reloading import Reloader
 from server.request_scope import RequestScope
@@ -61,6 +61,7 @@ def create_app(
         lifespan=lifespan,
         redoc_url=None,
     )
+    solver.metrics.expect_requests((ANSWERED, CLIENT_GONE, *problem_classes()))
     app.state.solver = solver
     app.state.batch_limit = settings.batch_limit
     app.include_router(router)

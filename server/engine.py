@@ -24,6 +24,7 @@ PROVIDERS: Mapping[Device, str] = {
     "cuda": "CUDAExecutionProvider",
 }
 Shape = tuple[int | None, ...]  # None = dynamic
+FATAL_ONLY = 4  # of what onnxruntime writes to standard error; its errors are raised
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,7 @@ class OnnxEngine(Engine):
         if not self._cuda_graphs:
             return None
         options = ort.RunOptions()
+        options.log_severity_level = FATAL_ONLY
         options.add_run_config_entry("gpu_graph_id", str(2 * rows + self._buffers.turn))
         return options
 
@@ -160,7 +162,7 @@ def _open_session(
     if provider not in ort.get_available_providers():
         raise BundleError(f"{path}: this onnxruntime has no {provider}; it cannot run on {device}")
     options = ort.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = FATAL_ONLY
     # Waiting threads sleep: the sessions of other puzzle sizes and the web server want the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -20,7 +19,7 @@ from server.disk import StorageError
 from server.effort import LimitExceededError
 from server.loaded import ReloadFailedError, ReloadRunningError
 from server.metrics import Metrics
-from server.request_context import current_request_id
+from server.request_context import current_request_uri
 from server.scheduler import QueueFullError
 from server.schemas import Problem, ProblemError
 from server.security.access import AdminOnlyError
@@ -188,9 +187,14 @@ BY_ERROR: Mapping[type[Exception], ProblemClass] = {
 }
 
 
+def problem_classes() -> dict[str, ProblemClass]:
+    """Every kind of problem by its code, those of the web framework left out."""
+    return {kind.code: kind for kind in (*BY_ERROR.values(), INVALID_JSON, INTERNAL)}
+
+
 def documented_problems() -> dict[int | str, dict[str, Any]]:
     """Every status of a problem with its codes, for the OpenAPI document."""
-    kinds = {kind.code: kind for kind in (*BY_ERROR.values(), INVALID_JSON, INTERNAL)}
+    kinds = problem_classes()
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status.value: {
@@ -214,7 +218,7 @@ def problem_of(error: Exception) -> Problem:
 
 def respond(error: Exception, metrics: Metrics) -> Response:
     """Answer a request with its error, and count it."""
-    problem = problem_of(error).model_copy(update={"instance": _instance()})
+    problem = problem_of(error).model_copy(update={"instance": current_request_uri()})
     metrics.request(problem.code)
     headers: dict[str, str] = {}
     if isinstance(error, HTTPException) and error.headers:
@@ -226,12 +230,6 @@ def respond(error: Exception, metrics: Metrics) -> Response:
     if isinstance(error, BodyTooSlowError):
         headers["Connection"] = "close"
     return Response(problem.model_dump_json(exclude_none=True), problem.status, headers, MEDIA_TYPE)
-
-
-def _instance() -> str | None:
-    """The request as a URI; its id may be any visible characters."""
-    request_id = current_request_id()
-    return None if request_id is None else f"urn:ponder:request:{quote(request_id, safe='')}"
 
 
 def _framework_problem(status: HTTPStatus) -> ProblemClass:

@@ -6,12 +6,23 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Literal, final
+from typing import Literal, final, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from server.batches.store import STATES, BatchState
 from server.lane import Lane, SolveResult
+from server.policy import Status
 
 ANSWERED, CLIENT_GONE = "answered", "client_gone"  # outcomes beside the codes of problems
 WAIT_BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60)
@@ -21,6 +32,10 @@ SUPERVISION_STEP_BUCKETS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096
 ATTEMPT_BUCKETS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256, 1024)
 
 ReloadOutcome = Literal["done", "failed"]
+RELOAD_OUTCOMES: tuple[ReloadOutcome, ...] = get_args(ReloadOutcome)
+AdaptationOutcome = Literal["ready", "failed"]
+ADAPTATION_OUTCOMES: tuple[AdaptationOutcome, ...] = get_args(AdaptationOutcome)
+BATCH_LINE_OUTCOMES = (*Status, "invalid")
 
 
 @final
@@ -28,10 +43,14 @@ class Metrics:
     """Every metric of one server, as events to report."""
 
     def __init__(self, version: str) -> None:
+        # Nobody reads when each series was made, and there would be as many again.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         gauge = partial(Gauge, registry=self._registry)
         counter = partial(Counter, registry=self._registry)
         histogram = partial(Histogram, registry=self._registry)
+        for about_the_process in (ProcessCollector, PlatformCollector, GCCollector):
+            about_the_process(registry=self._registry)
 
         gauge("ponder_build_info", "Version of the server.", ["version"]).labels(version).set(1)
         self._models = gauge(
@@ -42,6 +61,7 @@ class Metrics:
         self._reloads = counter(
             "ponder_reloads", "Reloads of the bundles, by outcome.", ["outcome"]
         )
+        self._state = gauge("ponder_state", "1 for what /readyz says, 0 for the others.", ["state"])
         self._queue_depth = gauge("ponder_queue_depth", "Puzzles waiting for a slot.", ["puzzle"])
         self._background_depth = gauge(
             "ponder_background_depth", "Lines of batches waiting for a slot.", ["puzzle"]
@@ -107,6 +127,25 @@ class Metrics:
         self._step_rows = histogram(
             "ponder_step_rows", "Rows per supervision step.", ["puzzle"], buckets=ROW_BUCKETS
         )
+        for outcome in ADAPTATION_OUTCOMES:
+            self._adaptations.labels(outcome)
+        for outcome in BATCH_LINE_OUTCOMES:
+            self._batch_lines.labels(outcome)
+        for reloaded in RELOAD_OUTCOMES:
+            self._reloads.labels(reloaded)
+
+    def expect_requests(self, outcomes: Iterable[str]) -> None:
+        """Count from 0: whoever reads a counter sees its first event only if it was there before.
+
+        So it is with all that somebody may want to be alerted of.
+        """
+        for outcome in outcomes:
+            self._requests.labels(outcome)
+
+    def watch_state(self, states: Iterable[str], state: Callable[[], str]) -> None:
+        """Read which of its states the server is in whenever somebody asks."""
+        for one in states:
+            self._state.labels(one).set_function(partial(_is, one, state))
 
     def watch(self, served: Iterable[Lane], lanes: Callable[[], Iterable[Lane]]) -> None:
         """Tell of these lanes, in place of those that were told of before.
@@ -124,6 +163,9 @@ class Metrics:
         for model in models:
             self._models.labels(*model).set(1)
         for puzzle in puzzles:
+            self._engine_failures.labels(puzzle)
+            for status in Status:
+                self._solves.labels(puzzle, status)
             for gauge, figure in self._by_lane:
                 gauge.labels(puzzle).set_function(partial(_total, figure, puzzle, lanes))
 
@@ -140,7 +182,7 @@ class Metrics:
         """Read how many tasks wait to be learnt whenever somebody asks."""
         self._adaptations_waiting.set_function(waiting)
 
-    def adaptation(self, outcome: Literal["ready", "failed"]) -> None:
+    def adaptation(self, outcome: AdaptationOutcome) -> None:
         """Learning a task has ended."""
         self._adaptations.labels(outcome).inc()
 
@@ -185,6 +227,10 @@ def _total(
     figure: Callable[[Lane], float], puzzle: str, lanes: Callable[[], Iterable[Lane]]
 ) -> float:
     return sum(figure(lane) for lane in lanes() if lane.name == puzzle)
+
+
+def _is(one: str, state: Callable[[], str]) -> float:
+    return float(state() == one)
 
 
 def _waiting(lane: Lane) -> float:

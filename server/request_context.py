@@ -3,6 +3,7 @@
 import re
 import secrets
 from contextvars import ContextVar
+from urllib.parse import quote
 
 HEADER = "X-Request-ID"
 LONGEST_ID = 128  # characters
@@ -22,3 +23,9 @@ def begin_request(given: bytes | None) -> str:
 def current_request_id() -> str | None:
     """The request that the caller works for; None if for none, as at start or in a batch."""
     return _REQUEST_ID.get()
+
+
+def current_request_uri() -> str | None:
+    """The same as a URI, for problems; an id may be any visible characters."""
+    request_id = current_request_id()
+    return None if request_id is None else f"urn:ponder:request:{quote(request_id, safe='')}"

@@ -7,7 +7,7 @@ the rest; the job's future resolves on the worker's thread.
 import time
 from collections.abc import Callable, Hashable, Sequence
 from types import TracebackType
-from typing import Literal, final
+from typing import Literal, final, get_args
 
 from puzzles.kind import Grid, Verdict
 from puzzles.registry import select
@@ -54,6 +54,7 @@ class Solver:
         self._draining = False
         self._started_s: float | None = None
         metrics.watch(loaded.lanes, lambda: self._worker.lanes)
+        metrics.watch_state(get_args(State), lambda: self.state)
 
     def __enter__(self) -> "Solver":
         self._worker.start()
