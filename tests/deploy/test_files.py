@@ -5,10 +5,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from puzzles.registry import by_name
+from puzzles.restarts import Restart
+from server.lane import Lane
 from server.metrics import Metrics
+from server.scheduler import Scheduler
 from server.settings import Settings
 from tests.deploy.files import (
     ALERTS,
@@ -22,6 +26,7 @@ from tests.deploy.files import (
     read_yaml,
     rules,
 )
+from tests.server.failing import FailingEngine
 
 COMPOSE = read_yaml(DEPLOY / "compose.yaml")
 GPU = read_yaml(DEPLOY / "compose.gpu.yaml")
@@ -78,7 +83,14 @@ def test_every_metric_of_ours_is_in_the_dashboard_or_in_an_alert() -> None:
 
 def _metrics_page() -> str:
     metrics = Metrics("0")
-    metrics.watch([by_name("sudoku-4x4").spec.name], lambda: ())
+    lane = Lane(
+        model="made",
+        puzzle=by_name("sudoku-4x4"),
+        restart=Restart(by="noise", noise_scale=0.5),
+        engine=FailingEngine(np.zeros(16, np.int32)),
+        scheduler=Scheduler(slots=2, queue_limit=8),
+    )
+    metrics.watch([lane], lambda: ())
     return metrics.page().decode()
 
 

@@ -24,6 +24,7 @@ from server.scheduler import Scheduler
 from server.settings import Settings
 from server.solver import Solver
 from tests.server.failing import FailingEngine
+from tests.server.lanes import loaded
 from tests.server.tiny_bundle import FOUR, four_solutions, with_empty
 
 MADE = re.compile(r"[0-9a-f]{32}")
@@ -149,7 +150,7 @@ def test_a_failed_step_names_the_requests_that_were_in_it(log: LogLines) -> None
         max_steps=None, attempts=None, max_steps_limit=9, attempts_limit=9, effort="low"
     )
     engine.error = RuntimeError("the device is gone")
-    solver = Solver([lane], [], rules, Metrics("0"))
+    solver = Solver(loaded(lane), rules, Metrics("0"))
     settings = Settings()
     with TestClient(create_app(solver, settings)) as client:
         answer = client.post("/v1/solve", json=PUZZLE, headers={"X-Request-ID": "lost"})
