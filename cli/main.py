@@ -14,6 +14,7 @@ from cli import (
     evaluating,
     exporting,
     inspecting,
+    keys,
     serving,
     training,
 )
@@ -53,6 +54,10 @@ def create_app() -> typer.Typer:
     batch_app.command()(batch.cancel)
     batch_app.command("list")(batch.list_batches)
     ponder.add_typer(batch_app, name="batch")
+    keys_app = typer.Typer(help="API keys of a server.", no_args_is_help=True)
+    keys_app.callback()(keys.keys)  # so that its one command keeps its name
+    keys_app.command()(keys.new)
+    ponder.add_typer(keys_app, name="keys")
     bench_app = typer.Typer(help="Measure, beside peers.", no_args_is_help=True)
     bench_app.command()(bench_step.step)
     bench_app.command()(bench_adapt.adapt)

@@ -8,7 +8,7 @@ imports this module and nothing else of the package.
 
 import hashlib
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,6 +21,10 @@ MANIFEST_FILE = "manifest.json"
 
 Precision = Literal["float32", "int8"]
 Effort = Literal["low", "standard", "max"]
+
+
+# Of a file in the bundle itself: a manifest cannot name one elsewhere.
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")]
 
 
 class BundleError(Exception):
@@ -79,7 +83,7 @@ class GraphEntry(_Frozen):
     """
 
     spec: PuzzleSpec
-    file: str
+    file: FileName
     sha256: str
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     precision: Precision = "float32"
@@ -95,7 +99,7 @@ class KernelEntry(_Frozen):
     parity: by puzzle, whole solves of PyTorch and the kernel side by side, float32.
     """
 
-    file: str
+    file: FileName
     sha256: str
     parity: dict[str, ParityReport]
 
@@ -106,11 +110,11 @@ class TaskTable(_Frozen):
     checkpoint: directory with the weights themselves, from which new tasks are adapted to.
     """
 
-    file: str
+    file: FileName
     sha256: str
     tasks: int = Field(gt=0)
     variants: int = Field(gt=0)
-    checkpoint: str
+    checkpoint: FileName
 
 
 class SourceCheckpoint(_Frozen):

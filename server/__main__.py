@@ -9,8 +9,10 @@ from export.manifest import BundleError
 from server.batches.errors import BatchDirectoryError
 from server.disk import StorageError
 from server.logs import set_up_logging
+from server.security.keys import KeyFileError
+from server.security.opening import NoKeysError
 from server.serving import AddressError, serve
-from server.settings import read_settings
+from server.settings import KeysOnCommandLineError, read_settings
 from server.tasks.errors import TaskDirectoryError
 from server.trace_export import TracingUnavailableError
 
@@ -26,6 +28,9 @@ def main(arguments: Sequence[str]) -> int:
         return _failed("; ".join(text.removeprefix(": ") for text in wrong))
     except (
         AddressError,
+        KeyFileError,
+        KeysOnCommandLineError,
+        NoKeysError,
         BundleError,
         BatchDirectoryError,
         TaskDirectoryError,

@@ -1,5 +1,7 @@
 """The web application around a solver. Importing it loads neither torch nor onnx."""
 
+import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
@@ -20,6 +22,10 @@ from server.model_routes import router as model_router
 from server.reloading import Reloader
 from server.request_scope import RequestScope
 from server.routes import router
+from server.security.access import Access
+from server.security.headers import SecurityHeaders
+from server.security.opening import open_access
+from server.security.protection import protect, told_of_keys
 from server.settings import Settings
 from server.shedding import Shedding
 from server.solver import Solver
@@ -35,12 +41,16 @@ def create_app(
     batches: Batches | None = None,
     tasks: Tasks | None = None,
     reloader: Reloader | None = None,
+    *,
+    access: Access | None = None,
 ) -> FastAPI:
     """An application that runs `solver`, loaded and warm, for as long as it lives itself.
 
     And `batches`, without which it has no endpoints for them, and `tasks`, without which it
     learns none. reloader: of the solver's bundles, where somebody else reloads them too.
+    access: opened as the settings say where it is not given.
     """
+    access = access or open_access(settings, time.monotonic, secrets.token_bytes).access
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -60,8 +70,10 @@ def create_app(
         version=version("ponder"),
         lifespan=lifespan,
         redoc_url=None,
+        dependencies=told_of_keys(access),
     )
     solver.metrics.expect_requests((ANSWERED, CLIENT_GONE, *problem_classes()))
+    app.state.access = access
     app.state.solver = solver
     app.state.batch_limit = settings.batch_limit
     app.include_router(router)
@@ -81,9 +93,11 @@ def create_app(
         metrics=solver.metrics,
         not_at=UPLOAD,
     )
-    app.add_middleware(  # the last one: around all others
+    protect(app, settings, access, solver.metrics)
+    app.add_middleware(  # around all that may fail
         RequestScope, metrics=solver.metrics, log_access=settings.access_log
     )
+    app.add_middleware(SecurityHeaders)
     for error in (*BY_ERROR, HTTPException):
         app.add_exception_handler(error, on_error)
     app.add_exception_handler(ClientGoneError, on_client_gone)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -19,10 +18,13 @@ from server.disk import StorageError
 from server.effort import LimitExceededError
 from server.loaded import ReloadFailedError, ReloadRunningError
 from server.metrics import Metrics
+from server.problem_class import ProblemClass
 from server.request_context import current_request_uri
 from server.scheduler import QueueFullError
 from server.schemas import Problem, ProblemError
-from server.security.access import AdminOnlyError
+from server.security.access import UnauthorizedError
+from server.security.problems import SECURITY_PROBLEMS
+from server.security.rates import RateLimitedError
 from server.solver import DrainingError
 from server.tasks import errors as tasks
 from server.tasks.catalog import UnknownTaskError
@@ -62,15 +64,6 @@ class NotJsonError(Exception):
 
     def __init__(self) -> None:
         super().__init__("send the body as Content-Type: application/json")
-
-
-@dataclass(frozen=True)
-class ProblemClass:
-    """What all problems of one code have in common."""
-
-    status: HTTPStatus
-    code: str
-    title: str
 
 
 INVALID_JSON = ProblemClass(HTTPStatus.BAD_REQUEST, "invalid_json", "The body is not JSON")
@@ -128,7 +121,6 @@ BY_ERROR: Mapping[type[Exception], ProblemClass] = {
     tasks.TaskInBundleError: ProblemClass(
         HTTPStatus.CONFLICT, "task_in_bundle", "The task cannot be removed"
     ),
-    AdminOnlyError: ProblemClass(HTTPStatus.FORBIDDEN, "forbidden", "Not for this client"),
     NotJsonError: UNSUPPORTED_MEDIA_TYPE,
     BodyTooLargeError: ProblemClass(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "The body is too large"
@@ -181,6 +173,7 @@ BY_ERROR: Mapping[type[Exception], ProblemClass] = {
     batches.RangeNotSatisfiableError: ProblemClass(
         HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "no_such_range", "Nothing is there yet"
     ),
+    **SECURITY_PROBLEMS,
     StorageError: ProblemClass(
         HTTPStatus.INSUFFICIENT_STORAGE, "storage_failed", "The disk refuses to write or read"
     ),
@@ -223,10 +216,12 @@ def respond(error: Exception, metrics: Metrics) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, HTTPException) and error.headers:
         headers.update(error.headers)  # Allow, of a wrong method
-    if isinstance(error, QueueFullError | EngineDownError):
+    if isinstance(error, QueueFullError | EngineDownError | RateLimitedError):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     if isinstance(error, batches.RangeNotSatisfiableError):
         headers["Content-Range"] = f"bytes */{error.size_bytes}"
+    if isinstance(error, UnauthorizedError):
+        headers["WWW-Authenticate"] = error.challenge
     if isinstance(error, BodyTooSlowError):
         headers["Connection"] = "close"
     return Response(problem.model_dump_json(exclude_none=True), problem.status, headers, MEDIA_TYPE)

@@ -1,7 +1,8 @@
 """Prometheus metrics: one registry per server, units in the names, bounded labels only.
 
 `puzzle` is the name of a loaded puzzle size, `model` that of a loaded bundle, `outcome` of requests
-`answered`, `client_gone` or the `code` of a problem; all other labels are the words of the API.
+`answered`, `client_gone` or the `code` of a problem; `key` is the name of a
+configured key or `none`; all other labels are the words of the API.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -75,6 +76,14 @@ class Metrics:
         self._watched: set[tuple[str, str, str]] = set()  # model, puzzle, runtime
         self._requests = counter(
             "ponder_requests", "Requests to solve, single or batch, by outcome.", ["outcome"]
+        )
+        self._keys: set[str] = set()  # that were seen
+        self._key_requests = counter(
+            "ponder_key_requests", "Requests let in, by the name of their key.", ["key"]
+        )
+        self._key_puzzles = counter("ponder_key_puzzles", "Puzzles that they brought.", ["key"])
+        self._key_limited = counter(
+            "ponder_key_limited", "Requests refused because of their key's rate.", ["key"]
         )
         self._asked = counter(
             "ponder_asked",
@@ -193,6 +202,22 @@ class Metrics:
     def request(self, outcome: str) -> None:
         """A request to solve got its answer."""
         self._requests.labels(outcome).inc()
+
+    def key_request(self, key: str) -> None:
+        """A request with a key, or one that needed none, was let in."""
+        if key not in self._keys:  # so that what it has not had yet shows as 0
+            self._keys.add(key)
+            self._key_puzzles.labels(key)
+            self._key_limited.labels(key)
+        self._key_requests.labels(key).inc()
+
+    def key_puzzles(self, key: str, puzzles: int) -> None:
+        """It brought so many puzzles."""
+        self._key_puzzles.labels(key).inc(puzzles)
+
+    def key_limited(self, key: str) -> None:
+        """It was refused: its client brought too many."""
+        self._key_limited.labels(key).inc()
 
     def asked(self, puzzle: str, effort: str | None) -> None:
         """A request brought a puzzle that can be worked on."""

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from server.errors import respond
 from server.metrics import Metrics
 from server.request_context import HEADER, begin_request
+from server.security.access import CALLER, Caller
 
 log = logging.getLogger(__name__)
 access_log = logging.getLogger("server.access")
@@ -75,7 +76,9 @@ class RequestScope:
                     "ms": round(1000 * (self._clock() - started_s), 3),
                     "bytes": size_bytes,
                 }
-                access_log.info("request", extra=fields)
+                caller = scope.get(CALLER)  # None if the gate refused it
+                key = {"key": caller.name} if isinstance(caller, Caller) else {}
+                access_log.info("request", extra={**fields, **key})
 
 
 def path_of(scope: Scope) -> str:

@@ -34,6 +34,7 @@ from server.schemas import (
     SolveAnswer,
     SolveRequest,
 )
+from server.security.access import take_puzzles
 from server.solver import Solver
 from server.step_events import PuzzleEvents
 from server.streaming import EVENTS, EventStream, answer_jobs
@@ -128,6 +129,7 @@ async def solve(
     if isinstance(body, TaskSolveRequest):
         if tasks is not None and body.task is not None:
             await asyncio.to_thread(tasks.check_ready, body.task)
+        take_puzzles(request, solver.metrics, len(body.test) - 1)
         return await _answer_task(body, request, solver)
     job = solver.prepare(body, arrived_s=solver.clock())
     return await answer_jobs(
@@ -158,6 +160,7 @@ async def solve_batch(
     arrived_s = solver.clock()
     if len(body.items) > batch_limit:
         raise TooManyItemsError(len(body.items), batch_limit)
+    take_puzzles(request, solver.metrics, len(body.items) - 1)
     jobs, bad = await asyncio.to_thread(_prepare_all, solver, body.items, arrived_s)
     arrivals = Arrivals(jobs)
     solver.submit(list(jobs.values()))

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import math
+import secrets
 import signal
 import socket
 import sys
@@ -20,6 +21,11 @@ from server.batches.service import Batches
 from server.loaded import ReloadFailedError, ReloadRunningError
 from server.loading import load_solver, open_tasks
 from server.reloading import Reloader
+from server.security.access import Access
+from server.security.connections import bounded_protocol, connections_limit
+from server.security.keys import KeyFileError
+from server.security.opening import announced, open_access
+from server.security.stalled import Reader, StalledReaders
 from server.settings import Settings
 from server.slow_clients import Connection, SlowClients
 from server.solver import DrainingError, Solver
@@ -37,14 +43,15 @@ class AddressError(Exception):
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP reloads the bundles.
+    """Serve until SIGTERM or SIGINT; SIGHUP reads keys and bundles again.
 
-    Raises: AddressError, BundleError, BatchDirectoryError, TaskDirectoryError, StorageError,
-    TracingUnavailableError.
+    Raises: AddressError, KeyFileError, NoKeysError, BundleError, BatchDirectoryError,
+    TaskDirectoryError, StorageError, TracingUnavailableError.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     if sys.platform != "win32":  # until there is something to reload
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    opened = open_access(settings, time.monotonic, secrets.token_bytes)
     with _bind(settings.host, settings.port) as listener:
         solver = load_solver(settings)
         batches = Batches(solver, settings) if settings.batches else None
@@ -52,16 +59,22 @@ def serve(settings: Settings) -> None:
         reloader = Reloader(solver, settings)
         gc.collect()
         gc.freeze()  # what is there now stays: full collections need not look at it again
-        app = create_app(solver, settings, batches, tasks, reloader)
+        app = create_app(solver, settings, batches, tasks, reloader, access=opened.access)
         config = uvicorn.Config(
             app,
+            http=bounded_protocol(connections_limit(settings.connections_limit), solver.metrics),
+            proxy_headers=bool(settings.forwarded_allow_ips),
+            forwarded_allow_ips=list(settings.forwarded_allow_ips),
+            server_header=False,
             log_config=None,
             access_log=False,  # the application has its own
             ws="none",  # so that every connection is one of HTTP
             timeout_graceful_shutdown=math.ceil((1 - SOLVING_SHARE) * settings.drain_seconds),
         )
+        if opened.generated is not None:
+            sys.stderr.write(announced(opened.generated))
         with traced(app, solver, settings):
-            DrainingServer(config, solver, reloader, settings).run([listener])
+            DrainingServer(config, solver, reloader, opened.access, settings).run([listener])
 
 
 @final
@@ -72,13 +85,20 @@ class DrainingServer(uvicorn.Server):
     """
 
     def __init__(
-        self, config: uvicorn.Config, solver: Solver, reloader: Reloader, settings: Settings
+        self,
+        config: uvicorn.Config,
+        solver: Solver,
+        reloader: Reloader,
+        access: Access,
+        settings: Settings,
     ) -> None:
         super().__init__(config)
         self._solver = solver
         self._reloader = reloader
+        self._access = access
         self._solving_seconds = SOLVING_SHARE * settings.drain_seconds
         self._slow_clients = SlowClients(settings.receive_seconds)
+        self._stalled_readers = StalledReaders()
         self._signal: signal.Signals | None = None
         self._drain_until_s: float | None = None
 
@@ -95,6 +115,10 @@ class DrainingServer(uvicorn.Server):
         threading.Thread(target=self._reload, name="ponder-reload", daemon=True).start()
 
     def _reload(self) -> None:
+        try:
+            self._access.reload()
+        except KeyFileError as error:
+            log.error("keys stay as they were", extra={"why": str(error)})
         try:
             self._reloader.reload()
         except (ReloadFailedError, DrainingError):
@@ -115,6 +139,8 @@ class DrainingServer(uvicorn.Server):
         if counter % TICKS_A_SECOND == 0:
             connections = cast("Iterable[Connection]", self.server_state.connections)
             closed = self._slow_clients.sweep(connections, time.monotonic())
+            readers = cast("Iterable[Reader]", self.server_state.connections)
+            closed += self._stalled_readers.sweep(readers, time.monotonic())
             if closed:
                 log.info("slow clients closed", extra={"connections": closed})
         if self._signal is not None and self._drain_until_s is None:

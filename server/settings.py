@@ -1,16 +1,19 @@
 """Settings of the server, and by them its flags: `--queue-limit 9` or `PONDER_QUEUE_LIMIT=9`."""
 
+import re
 from collections.abc import Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, HttpUrl, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, CliSuppress, NoDecode, SettingsConfigDict
 
 from export.manifest import Effort
 
 Device = Literal["cpu", "cuda"]
 Runtime = Literal["auto", "compiled", "onnxruntime"]
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:.]+\](:[0-9]+)?")
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 
@@ -22,6 +25,9 @@ def _split(value: object) -> object:
     return value.split(",") if isinstance(value, str) else value
 
 
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
 class Settings(BaseSettings):
     """Serve bundles over HTTP. Every option may also be given as PONDER_... in the environment."""
 
@@ -29,6 +35,35 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0: any free one")
+    auth: Literal["auto", "off", "on"] = Field(
+        "auto",
+        description="ask for API keys; auto: where keys are configured, or others reach the server",
+    )
+    api_key_file: Path | None = Field(
+        None, description="keys, one a line: NAME ROLE KEY, as `ponder keys new` prints it"
+    )
+    api_keys: CliSuppress[SecretStr | None] = Field(
+        None, description="the same, between commas; only as PONDER_API_KEYS"
+    )
+    metrics_public: bool = Field(False, description="answer /metrics without a key")
+    rate_limit: float | None = Field(
+        None, gt=0, description="puzzles a second of one key, or of one address without keys"
+    )
+    rate_burst: float | None = Field(
+        None, ge=1, description="puzzles of one key at once; unset: batch_limit, or a second's"
+    )
+    cors_origins: Names = Field(
+        (), description="web pages that may ask, as https://a.example, between commas"
+    )
+    allowed_hosts: Names = Field(
+        (), description="names that the server is called by, between commas; unset: see security.md"
+    )
+    forwarded_allow_ips: Names = Field(
+        (), description="proxies whose X-Forwarded-For is believed, between commas"
+    )
+    connections_limit: int | None = Field(
+        None, ge=1, description="connections at once; unset: as many as files may be open"
+    )
     bundles: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)] = Field(
         SHIPPED_BUNDLES, min_length=1, description="bundle directories, between commas"
     )
@@ -62,6 +97,7 @@ class Settings(BaseSettings):
     batch_bytes: int = Field(
         256 * 1024 * 1024, ge=1, description="size of a batch's upload, unpacked"
     )
+    batch_lines_limit: int = Field(1_000_000, ge=1, description="lines of a batch, empty ones too")
     batch_days: float = Field(7.0, gt=0, description="days that a batch is kept once it has ended")
     batch_lines_in_flight: int = Field(
         1024, ge=1, description="lines of all batches that wait or work at once"
@@ -107,6 +143,21 @@ class Settings(BaseSettings):
         None, description="collector that traces go to, as http://127.0.0.1:4318; unset: none"
     )
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is not as https://a.example; nor is there a wildcard")
+        return origins
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _proxies(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            ip_network(proxy)  # ValueError
+        return proxies
+
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":
         minutes, minutes_limit = self.adapt_minutes, self.adapt_minutes_limit
@@ -125,12 +176,21 @@ class Settings(BaseSettings):
         return self
 
 
+class KeysOnCommandLineError(Exception):
+    """Keys where everybody on the machine can read them."""
+
+    def __init__(self) -> None:
+        super().__init__("--api-keys: a command line is no secret; use PONDER_API_KEYS, or a file")
+
+
 def read_settings(arguments: Sequence[str]) -> Settings:
     """Settings from flags, then the environment, then defaults.
 
     `--help` and flags that do not exist end the process, as argparse does.
-    Raises: pydantic.ValidationError.
+    Raises: pydantic.ValidationError, KeysOnCommandLineError.
     """
+    if any(one.replace("_", "-").split("=")[0] == "--api-keys" for one in arguments):
+        raise KeysOnCommandLineError
     return Settings(
         _cli_parse_args=list(arguments),
         _cli_prog_name="ponder serve",

@@ -38,7 +38,7 @@ def _told(default: float | str) -> str:
     """A default as the README writes it."""
     if isinstance(default, bool):
         return "on" if default else "off"
-    return default if isinstance(default, str) else f"{default:g}"
+    return default if isinstance(default, str) else f"{default:.15g}"
 
 
 def test_every_metric_is_told() -> None:

@@ -105,7 +105,7 @@ class Client:
 
     async def get(self, path: str) -> Answer:
         """GET, one answer."""
-        return await self._exchange(f"GET {path} HTTP/1.1\r\nHost: ponder\r\n\r\n".encode())
+        return await self._exchange(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
 
     async def post(self, path: str, body: bytes, due_s: float | None = None) -> Answer:
         """POST a JSON body, one answer; its time counts from when it was due, now if unset."""
@@ -155,7 +155,7 @@ class Client:
 
 def encoded(path: str, body: bytes) -> bytes:
     """A POST request, as it goes over the wire."""
-    head = f"POST {path} HTTP/1.1\r\nHost: ponder\r\nContent-Type: application/json\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 

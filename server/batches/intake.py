@@ -12,7 +12,7 @@ from typing import final
 from server.batches.errors import DamagedUploadError, EmptyBatchError, LineTooLongError
 from server.batches.lines import is_blank, is_object
 from server.disk import storing
-from server.errors import BodyTooLargeError
+from server.errors import BodyTooLargeError, TooManyItemsError
 
 PIECE_BYTES = 1 << 20  # of what is unpacked at a time
 _GZIP = 16 + zlib.MAX_WBITS
@@ -20,10 +20,14 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 @dataclass(frozen=True)
 class UploadLimits:
-    """How big an upload may be, unpacked, and each of its lines."""
+    """How big an upload may be, unpacked, and each of its lines; how many those may be.
+
+    lines: each gets a result of some hundred bytes, however short it is.
+    """
 
     upload_bytes: int
     line_bytes: int
+    lines: int
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,8 @@ class Intake:
     def feed(self, data: bytes) -> None:
         """Take in the next bytes of the body.
 
-        Raises: BodyTooLargeError, LineTooLongError, DamagedUploadError, StorageError.
+        Raises: BodyTooLargeError, LineTooLongError, TooManyItemsError, DamagedUploadError,
+        StorageError.
         """
         for piece in (data,) if self._unpacker is None else self._unpacker.unpack(data):
             self._take(piece)
@@ -100,6 +105,8 @@ class Intake:
     def _see(self, lines: Sequence[bytes]) -> None:
         self._check_lengths(lines)
         self._line_number += len(lines)
+        if self._line_number > self._limits.lines:
+            raise TooManyItemsError(self._line_number, self._limits.lines)
         there = [line for line in lines if not is_blank(line)]
         self._lines += len(there)
         self._has_object = self._has_object or any(map(is_object, there))

@@ -15,6 +15,7 @@ from server.batches.service import Batches
 from server.batches.store import ENDED
 from server.metrics import ANSWERED
 from server.routes import NDJSON, PROBLEMS, AppSolver
+from server.security.access import charge_puzzles
 from server.solver import DrainingError
 
 UPLOAD = "/v1/batches"  # takes its body piece by piece
@@ -76,6 +77,8 @@ async def submit(
     finally:
         if not accepted:
             await asyncio.to_thread(batches.discard, new_id)
+    if row.id == new_id:
+        charge_puzzles(request, solver.metrics, upload.lines - 1)
     solver.metrics.request(ANSWERED)
     response.headers["Location"] = f"{UPLOAD}/{row.id}"
     return Batch.of(row)

@@ -44,7 +44,9 @@ class Batches:
         """
         self._clock = clock
         self._keep_ms = int(settings.batch_days * DAY_MS)
-        self._limits = UploadLimits(settings.batch_bytes, settings.body_limit_bytes)
+        self._limits = UploadLimits(
+            settings.batch_bytes, settings.body_limit_bytes, settings.batch_lines_limit
+        )
         self.receive_seconds = settings.receive_seconds
         self._files = BatchFiles(settings.batch_dir)
         self._store = Store(self._files.database)

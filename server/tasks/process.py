@@ -4,6 +4,7 @@ The process ends with this one, whatever happens, since its standard input does;
 learnt aside and renames it, so that nothing of it is ever half there.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,7 @@ from server.settings import Settings
 from server.tasks.directory import Registration, TaskDirectory
 from server.tasks.schemas import TaskProgress
 
+API_KEYS = "PONDER_API_KEYS"  # in the environment of a server; nobody else's business
 LAST_WORDS = 500  # characters of what it said last, for the one who asks why it failed
 Command = Callable[[Registration], Sequence[str]]
 
@@ -59,6 +61,7 @@ class AdaptationProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
+                env={name: value for name, value in os.environ.items() if name != API_KEYS},
                 start_new_session=True,  # a Ctrl-C in the terminal is for the server alone
             )
 

@@ -20,7 +20,7 @@ from server.batches.ranges import ByteRange, asked_range
 from server.disk import StorageError
 from server.errors import BodyTooLargeError, problem_of
 
-LIMITS = UploadLimits(upload_bytes=1000, line_bytes=100)
+LIMITS = UploadLimits(upload_bytes=1000, line_bytes=100, lines=10_000_000)
 LINES = b'{"a": 1}\n\n   \r\njunk\n{"b": 2}'
 
 
@@ -48,7 +48,7 @@ def test_gzip_of_several_members_is_unpacked_as_it_comes(tmp_path: Path, size: i
     if size == 1:
         packed, lines = gzip.compress(LINES) + gzip.compress(b'\n{"c": 3}'), LINES + b'\n{"c": 3}'
     chunks = [packed[at : at + size] for at in range(0, len(packed), size)]
-    limits = UploadLimits(upload_bytes=10_000_000, line_bytes=100)
+    limits = UploadLimits(upload_bytes=10_000_000, line_bytes=100, lines=10_000_000)
     upload = take_in(tmp_path, *chunks, gzipped=True, limits=limits)
     assert upload.sha256 == sha256(lines).hexdigest()
     assert (tmp_path / "upload").read_bytes() == lines
@@ -56,7 +56,7 @@ def test_gzip_of_several_members_is_unpacked_as_it_comes(tmp_path: Path, size: i
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     bomb = gzip.compress(b"\n" * 20_000_000)
-    limits = UploadLimits(upload_bytes=3_000_000, line_bytes=100)
+    limits = UploadLimits(upload_bytes=3_000_000, line_bytes=100, lines=10_000_000)
     with pytest.raises(BodyTooLargeError, match="3000000"):
         take_in(tmp_path, bomb, gzipped=True, limits=limits)
     assert (tmp_path / "upload").stat().st_size <= 3_000_000

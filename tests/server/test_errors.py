@@ -13,12 +13,16 @@ from server.batches.window import SolverStoppedError
 from server.errors import BY_ERROR, problem_of
 from server.offline import OfflineError
 from server.puzzle_files import PuzzleFileError
+from server.security.keys import KeyFileError
+from server.security.opening import NoKeysError
 from server.serving import AddressError
+from server.settings import KeysOnCommandLineError
 from server.tasks.errors import TaskDirectoryError
 from server.trace_export import TracingUnavailableError
 
 # Never a response: nobody is there to read it, or there is no server.
 NOT_FOR_CLIENTS = {
+    *(KeyFileError, KeysOnCommandLineError, NoKeysError),
     *(ClientGoneError, OfflineError, PuzzleFileError, AddressError, PuzzleError),
     *(BatchDirectoryError, SolverStoppedError, TaskDirectoryError, TracingUnavailableError),
 }
