@@ -19,6 +19,7 @@ from server.errors import BY_ERROR, problem_classes, respond
 from server.limits import BodyLimit
 from server.metrics import ANSWERED, CLIENT_GONE
 from server.model_routes import router as model_router
+from server.page.routes import router as page_router
 from server.reloading import Reloader
 from server.request_scope import RequestScope
 from server.routes import router
@@ -69,6 +70,7 @@ def create_app(
         summary="Small recursive models that solve puzzles; answers are checked by the rules.",
         version=version("ponder"),
         lifespan=lifespan,
+        docs_url=None,  # server.page has it
         redoc_url=None,
         dependencies=told_of_keys(access),
     )
@@ -85,6 +87,7 @@ def create_app(
         app.include_router(batches_router)
     app.state.tasks = tasks
     app.include_router(tasks_router)
+    app.include_router(page_router)
     app.add_middleware(Shedding, solver=solver)  # within the one below, which reads the body
     app.add_middleware(
         BodyLimit,

@@ -12,7 +12,7 @@ from server.routes import PROBLEMS, AppSolver, AppTasks, JsonBody
 from server.solver import DrainingError, Solver
 from server.tasks.catalog import UnknownTaskError
 from server.tasks.errors import AdaptationUnavailableError, TaskInBundleError
-from server.tasks.schemas import Task, TaskList, TaskRequest
+from server.tasks.schemas import Demonstrations, Task, TaskList, TaskRequest
 from server.tasks.service import Tasks
 
 TASKS = "/v1/tasks"
@@ -51,6 +51,12 @@ def list_tasks(solver: AppSolver, tasks: AppTasks) -> TaskList:
 def show(task_id: str, solver: AppSolver, tasks: AppTasks) -> Task:
     """A task, and how far it is."""
     return _task(task_id, solver, tasks)
+
+
+@router.get(TASKS + "/{task_id}/demonstrations")
+def demonstrations(task_id: str, solver: AppSolver) -> Demonstrations:
+    """What a task that can be asked is told by, in the form that `train` has in requests."""
+    return Demonstrations.of(solver.catalog.named(task_id).rows.known.task)
 
 
 @router.delete(TASKS + "/{task_id}", status_code=204)

@@ -1,10 +1,11 @@
-"""What goes over the wire about tasks. pydantic only."""
+"""What goes over the wire about tasks. pydantic, and tasks as they are known."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
+from puzzles.arc_task import ArcTask
 from server.schemas import LONGEST_DEADLINE_MS, ModelName, Problem, Timing
 
 MOST_QUESTIONS = 16
@@ -145,6 +146,25 @@ class Task(_Wire):
     queue_position: int | None = Field(None, description="1: the next to be learnt.")
     progress: TaskProgress | None = None
     problem: Problem | None = Field(None, description="Why it could not be learnt.")
+
+
+class DemonstrationPair(_Wire):
+    """What goes in and what comes out, rows of colours each."""
+
+    input: list[list[int]]
+    output: list[list[int]]
+
+
+class Demonstrations(_Wire):
+    """What a task is told by."""
+
+    train: list[DemonstrationPair]
+
+    @classmethod
+    def of(cls, task: ArcTask) -> "Demonstrations":
+        """The wire form of a task's demonstrations."""
+        pairs = [(pair.question.tolist(), pair.answer.tolist()) for pair in task.demonstrations]
+        return cls(train=[DemonstrationPair(input=i, output=o) for i, o in pairs])
 
 
 class TaskList(_Wire):

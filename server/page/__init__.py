@@ -1,0 +1,1 @@
+"""The web page at `/`, and the documentation of the API at `/docs`: files and their headers."""
