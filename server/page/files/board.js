@@ -16,6 +16,7 @@ import { symbolOf, valueOf } from "./sudoku_rules.js";
  */
 
 const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+const FAST_MS = 70; // between two frames: changes of colour do not fade then
 const ERASERS = new Set(["Backspace", "Delete", " "]);
 
 /** @returns {Frame} */
@@ -50,6 +51,8 @@ export class Board {
     root.addEventListener("pointerover", (event) => this.#hover(this.#indexOf(event.target)));
     root.addEventListener("pointerleave", () => this.#hover(-1));
     this.hovered = -1;
+    this.rendered = 0;
+    this.moving = false;
   }
 
   /** @param {import("./sudoku_rules.js").Layout} layout */
@@ -78,7 +81,11 @@ export class Board {
    * @param {boolean} moving whether another follows at once: names for who listens can wait
    */
   render(frame, moving = false) {
+    if (frame === this.frame && moving === this.moving) return;
     this.frame = frame;
+    this.moving = moving;
+    this.root.toggleAttribute("data-fast", moving && performance.now() - this.rendered < FAST_MS);
+    this.rendered = performance.now();
     this.cells.forEach((cell, index) => {
       const value = frame.cells[index];
       const symbol = symbolOf(value);
@@ -87,7 +94,7 @@ export class Board {
       const state = this.#stateOf(index);
       if (cell.className !== state) cell.className = state;
       const sure = frame.confidence && !frame.givens[index] ? frame.confidence[index] : 0;
-      cell.style.setProperty("--confidence", sure.toFixed(3));
+      /** @type {HTMLElement} */ (cell.lastChild).style.transform = `scaleX(${sure.toFixed(3)})`;
       if (!moving || index === this.selected) this.#name(index);
     });
     this.handlers.onSelect();
@@ -132,7 +139,7 @@ export class Board {
    */
   #cell(row, column) {
     const { size, boxHeight, boxWidth } = /** @type {any} */ (this.layout);
-    const cell = make("div", { role: "gridcell", tabindex: -1, class: "cell" }, make("span"));
+    const cell = make("div", { role: "gridcell", tabindex: -1, class: "cell" }, make("span"), make("i"));
     if ((column + 1) % boxWidth === 0 && column + 1 < size) cell.dataset.right = "";
     if ((row + 1) % boxHeight === 0 && row + 1 < size) cell.dataset.bottom = "";
     cell.dataset.index = String(row * size + column);

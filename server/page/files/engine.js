@@ -90,7 +90,7 @@ export class EnginePanel {
       "tr",
       { "data-puzzle": lane.puzzle },
       make("th", { scope: "row" }, lane.puzzle, make("small", {}, `${lane.model} · ${lane.runtime}`)),
-      make("td", { "data-label": "slots", class: "wide" }, bar, slots),
+      make("td", { class: "wide" }, make("div", { class: "in-use" }, bar, slots)),
       cell("queue", "queue"),
       cell("steps", "steps/s"),
       cell("puzzles", "puzzles/s"),
@@ -119,7 +119,8 @@ export class EnginePanel {
     put("steps", figure(rate(this.looks, lane.puzzle, lane.model, ["rows_total"])));
     const totals = ["solved_total", "unsolved_total"];
     put("puzzles", figure(rate(this.looks, lane.puzzle, lane.model, totals)));
-    put("solved", whole(lane.solved_total));
+    const halted = lane.puzzle.startsWith("arc-") ? " halted" : ""; // no rule says: solved
+    put("solved", whole(lane.solved_total) + halted);
     put("unsolved", whole(lane.unsolved_total));
   }
 

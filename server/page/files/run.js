@@ -27,6 +27,8 @@ export class Run {
     /** @type {any} */
     this.result = null;
     this.controller = new AbortController();
+    /** @type {{step: object, earlier: object | undefined, frame: import("./board.js").Frame} | null} */
+    this.drawn = null; // the frame that was asked for last
     this.announced = { attempt: 1, at: 0 };
   }
 
@@ -70,12 +72,15 @@ export class Run {
    */
   frame(index) {
     const step = this.recording.steps[index];
-    const before = this.recording.steps[index - 1]?.cells ?? this.question;
+    const earlier = this.recording.steps[index - 1];
+    const { drawn } = this;
+    if (drawn?.step === step && drawn.earlier === earlier) return drawn.frame;
+    const before = earlier?.cells ?? this.question;
     const changed = new Set();
     step.cells.forEach((value, cell) => {
       if (value !== before[cell]) changed.add(cell);
     });
-    return {
+    const frame = {
       cells: step.cells,
       givens: this.question,
       assumed: step.assumed,
@@ -84,6 +89,8 @@ export class Run {
       blamed: new Map(),
       confidence: step.confidence,
     };
+    this.drawn = { step, earlier, frame };
+    return frame;
   }
 
   /** @param {any} event */

@@ -7,13 +7,14 @@ import { Notice } from "./notice.js";
 import { Player } from "./player.js";
 import { renderReadout } from "./readout.js";
 import { Run } from "./run.js";
+import { curl, introduction, servedSizes } from "./served.js";
 import * as rules from "./sudoku_rules.js";
 import { Timeline } from "./timeline.js";
 
 const EFFORTS = ["low", "standard", "max"];
 
 export class SudokuTab {
-  /** @param {{puzzles: string[], efforts: Record<string, any>}[]} models as the server lists them */
+  /** @param {{puzzles: string[], efforts: Record<string, any>, parameters: number}[]} models as the server lists them */
   constructor(models) {
     /** @type {Map<number, any>} efforts by size that is served */
     this.served = servedSizes(models);
@@ -34,6 +35,7 @@ export class SudokuTab {
     this.timeline = new Timeline({ onSpeed: (speed) => this.#setSpeed(speed) });
     /** @type {HTMLSelectElement} */ (byId("speed")).value = String(this.speed);
     this.#wire();
+    byId("intro").textContent = introduction(models);
     const size = this.served.has(9) ? 9 : [...this.served.keys()][0] ?? 9;
     this.load(/** @type {any} */ (rules.LAYOUTS.get(size)), rules.parsePuzzle(EXAMPLES[size][0].grid).cells);
   }
@@ -258,7 +260,7 @@ export class SudokuTab {
     byId("solve").hidden = live;
     byId("stop").hidden = !live;
     byId("edit").hidden = run === null;
-    byId("pad").hidden = run !== null;
+    byId("pad").hidden = byId("intro").hidden = run !== null;
     byId("legend").hidden = run === null;
     byId("skip").hidden = !(run?.result && player && !player.atEnd);
     byId("stage").dataset.outcome = run?.result && player?.atEnd ? run.result.status : "";
@@ -270,23 +272,4 @@ export class SudokuTab {
     byId("inspect-place").textContent = board.place(index);
     byId("inspect-cell").textContent = board.describe(index);
   }
-}
-
-/**
- * @param {{puzzles: string[], efforts: Record<string, any>}[]} models
- * @returns {Map<number, any>} efforts by size, smallest first
- */
-function servedSizes(models) {
-  const found = models.flatMap(({ puzzles, efforts }) =>
-    puzzles
-      .map((name) => [Number(/^sudoku-(\d+)x\1$/.exec(name)?.[1]), efforts[name]])
-      .filter(([size]) => rules.LAYOUTS.has(size)),
-  );
-  return new Map(/** @type {[number, any][]} */ (found.sort((a, b) => a[0] - b[0])));
-}
-
-/** @param {object} body */
-function curl(body) {
-  const url = new URL("v1/solve", document.baseURI);
-  return `curl -s ${url} -H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`;
 }
