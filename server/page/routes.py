@@ -50,9 +50,7 @@ async def docs_file(path: str, request: Request) -> Response:
     return await _file(_swagger_files(), path, request)
 
 
-async def _file(
-    directory: Path, path: str, request: Request, policy: str = SELF_ALONE
-) -> Response:
+async def _file(directory: Path, path: str, request: Request, policy: str = SELF_ALONE) -> Response:
     """A file, or 304 where the client has it; clients ask each time, and never see an old one.
 
     Raises: HTTPException (404).

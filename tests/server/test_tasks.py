@@ -48,6 +48,13 @@ def test_known_tasks_are_listed(client: TestClient) -> None:
     assert client.get("/v1/tasks").json() == {"tasks": ["mirror", "fill", "more"], "adapted": []}
 
 
+def test_the_demonstrations_of_a_known_task_are_told(client: TestClient) -> None:
+    told = client.get("/v1/tasks/mirror/demonstrations").json()
+    assert [set(pair) for pair in told["train"]] == [{"input", "output"}] * len(told["train"])
+    assert solve(client, **told)["task"] == "mirror"
+    assert client.get("/v1/tasks/none/demonstrations").status_code == 404
+
+
 def test_answers_are_the_votes_that_training_counts(
     client: TestClient, trm: TinyRecursiveModel
 ) -> None:

@@ -18,6 +18,7 @@ export class GridEditor {
     this.label = label;
     this.onChange = onChange;
     this.colour = 1;
+    /** @type {[number, number]} row and column */
     this.selected = [0, 0];
     this.cells = make("div", { class: "paper", role: "grid", "aria-label": label });
     this.cells.dataset.numbers = String(numbers);
@@ -27,12 +28,20 @@ export class GridEditor {
       { class: "grid-editor", role: "group", "aria-label": `Edit ${label}` },
       this.cells,
       this.palette,
-      make("div", { class: "actions" }, this.#side("rows"), this.#side("columns"),
-        button("Done", onDone, { class: "quiet" })),
+      make(
+        "div",
+        { class: "actions" },
+        this.#side("rows"),
+        this.#side("columns"),
+        button("Done", onDone, { class: "quiet" }),
+      ),
     );
     this.cells.addEventListener("keydown", (event) => this.#onKey(event));
     this.cells.addEventListener("pointerdown", (event) => this.#paint(event));
-    this.cells.addEventListener("pointerover", (event) => event.buttons === 1 && this.#paint(event));
+    this.cells.addEventListener(
+      "pointerover",
+      (event) => event.buttons === 1 && this.#paint(event),
+    );
     this.#showPalette();
     this.#layOut();
   }
@@ -43,7 +52,11 @@ export class GridEditor {
   }
 
   #showPalette() {
-    const choices = COLOURS.map(({ name }, i) => ({ value: String(i), label: String(i), name: `${i} ${name}` }));
+    const choices = COLOURS.map(({ name }, i) => ({
+      value: String(i),
+      label: String(i),
+      name: `${i} ${name}`,
+    }));
     segments(this.palette, `colour-${this.label}`, choices, String(this.colour), (value) => {
       this.colour = Number(value);
     });
@@ -60,7 +73,8 @@ export class GridEditor {
       const side = Math.min(LONGEST_SIDE, Math.max(1, Math.round(field.valueAsNumber || 1)));
       field.value = String(side);
       const [height, width] = [this.grid.length, this.grid[0].length];
-      this.grid = name === "rows" ? resized(this.grid, side, width) : resized(this.grid, height, side);
+      this.grid =
+        name === "rows" ? resized(this.grid, side, width) : resized(this.grid, height, side);
       this.selected = [0, 0];
       this.#layOut();
       this.onChange(this.grid);
@@ -74,9 +88,13 @@ export class GridEditor {
     this.cells.style.setProperty("--cells", String(Math.max(width, this.grid.length)));
     this.cells.replaceChildren(
       ...this.grid.map((row, r) =>
-        make("div", { role: "row" }, ...row.map((_, c) =>
-          make("div", { role: "gridcell", tabindex: -1, "data-row": r, "data-column": c }),
-        )),
+        make(
+          "div",
+          { role: "row" },
+          ...row.map((_, c) =>
+            make("div", { role: "gridcell", tabindex: -1, "data-row": r, "data-column": c }),
+          ),
+        ),
       ),
     );
     this.grid.forEach((row, r) => row.forEach((_, c) => this.#show(r, c)));
@@ -103,7 +121,10 @@ export class GridEditor {
     const colour = this.grid[row][column];
     cell.dataset.colour = String(colour);
     cell.textContent = String(colour);
-    cell.setAttribute("aria-label", `row ${row + 1}, column ${column + 1}: ${colour} ${COLOURS[colour].name}`);
+    cell.setAttribute(
+      "aria-label",
+      `row ${row + 1}, column ${column + 1}: ${colour} ${COLOURS[colour].name}`,
+    );
   }
 
   /**

@@ -27,7 +27,9 @@ const GAP_COLOUR = "#555555";
  * @returns {HTMLCanvasElement}
  */
 export function picture(grid, { label, numbers = false, size = "" }) {
-  const canvas = /** @type {HTMLCanvasElement} */ (make("canvas", { class: `picture ${size}`, role: "img" }));
+  const canvas = /** @type {HTMLCanvasElement} */ (
+    make("canvas", { class: `picture ${size}`, role: "img" })
+  );
   drawGrid(canvas, grid, numbers, PIXELS[size]);
   canvas.setAttribute("aria-label", `${label}, ${inWords(grid)}`);
   return canvas;

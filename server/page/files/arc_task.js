@@ -84,7 +84,9 @@ function readGrid(raw, place) {
   }
   raw.forEach((row, r) => {
     if (row.length !== raw[0].length) {
-      throw new TaskError(`${place}: row ${r + 1} has ${row.length} cells, row 1 has ${raw[0].length}.`);
+      throw new TaskError(
+        `${place}: row ${r + 1} has ${row.length} cells, row 1 has ${raw[0].length}.`,
+      );
     }
     row.forEach((/** @type {any} */ cell, /** @type {number} */ c) => {
       if (Number.isInteger(cell) && cell >= 0 && cell <= 9) return;

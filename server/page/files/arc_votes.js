@@ -6,15 +6,16 @@ import { make } from "./dom.js";
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/** @typedef {{grid: import("./arc_task.js").Grid | null, step: number, halt: number | null}} View */
+/** @typedef {import("./arc_task.js").Grid} Grid */
+/** @typedef {{grid: Grid | null, step: number, halt: number | null}} View */
 
 /**
  * Which answers there are now, the one of most views first.
  * @param {(View | undefined)[]} views
- * @returns {{grid: import("./arc_task.js").Grid, views: number[]}[]}
+ * @returns {{grid: Grid, views: number[]}[]}
  */
 export function parties(views) {
-  /** @type {Map<string, {grid: import("./arc_task.js").Grid, views: number[]}>} */
+  /** @type {Map<string, {grid: Grid, views: number[]}>} */
   const found = new Map();
   views.forEach((view, index) => {
     if (!view?.grid) return;
@@ -83,7 +84,8 @@ export class Votes {
     const groups = parties(views);
     const answers = this.result
       ? this.result.results[index].attempts.map((/** @type {any} */ one, /** @type {number} */ i) =>
-          this.#answer(index, i, one))
+          this.#answer(index, i, one),
+        )
       : [];
     return make(
       "section",
@@ -101,7 +103,8 @@ export class Votes {
    */
   #summary(views, groups) {
     const told = `${views.length} views of the question`;
-    if (!groups.length) return views.length ? `${told}; none has an answer yet.` : "Waiting for a slot.";
+    if (!groups.length)
+      return views.length ? `${told}; none has an answer yet.` : "Waiting for a slot.";
     const kinds = groups.length === 1 ? "one answer" : `${groups.length} answers`;
     const most = groups[0].views.length;
     return `${told}, ${kinds} so far; ${most} of ${views.length} agree on A.`;
@@ -131,7 +134,11 @@ export class Votes {
    */
   #answer(question, index, attempt) {
     const title = index === 0 ? "First answer" : "Second answer";
-    const share = make("div", { class: "bar", role: "meter", "aria-valuemin": 0, "aria-valuemax": 1 }, make("span"));
+    const share = make(
+      "div",
+      { class: "bar", role: "meter", "aria-valuemin": 0, "aria-valuemax": 1 },
+      make("span"),
+    );
     share.setAttribute("aria-label", "share of the votes");
     share.setAttribute("aria-valuenow", String(attempt.share));
     share.style.setProperty("--share", String(attempt.share));
@@ -144,16 +151,22 @@ export class Votes {
       "figure",
       { class: "answer" },
       shown,
-      make("figcaption", {}, make("strong", {}, title), share, votes,
+      make(
+        "figcaption",
+        {},
+        make("strong", {}, title),
+        share,
+        votes,
         make("small", {}, `halt probability ${attempt.halt_probability.toFixed(3)}`),
-        ...this.#compared(question, attempt.answer)),
+        ...this.#compared(question, attempt.answer),
+      ),
     );
   }
 
   /**
    * Beside the answer that a pasted task tells, which no server has seen.
    * @param {number} question
-   * @param {import("./arc_task.js").Grid} answer
+   * @param {Grid} answer
    */
   #compared(question, answer) {
     const { output } = this.questions[question];

@@ -139,7 +139,12 @@ export class Board {
    */
   #cell(row, column) {
     const { size, boxHeight, boxWidth } = /** @type {any} */ (this.layout);
-    const cell = make("div", { role: "gridcell", tabindex: -1, class: "cell" }, make("span"), make("i"));
+    const cell = make(
+      "div",
+      { role: "gridcell", tabindex: -1, class: "cell" },
+      make("span"),
+      make("i"),
+    );
     if ((column + 1) % boxWidth === 0 && column + 1 < size) cell.dataset.right = "";
     if ((row + 1) % boxHeight === 0 && row + 1 < size) cell.dataset.bottom = "";
     cell.dataset.index = String(row * size + column);
@@ -210,7 +215,11 @@ export class Board {
       return;
     }
     const size = this.layout?.size ?? 0;
-    const value = ERASERS.has(event.key) ? 0 : event.key.length === 1 ? valueOf(event.key, size) : null;
+    const value = ERASERS.has(event.key)
+      ? 0
+      : event.key.length === 1
+        ? valueOf(event.key, size)
+        : null;
     if (value === null) return;
     event.preventDefault();
     this.handlers.onSymbol(this.selected, value);

@@ -17,11 +17,13 @@ const WINDOW = 4; // looks over which a rate is taken
  * @returns {number | null} a second; null before there are two looks at the same server
  */
 export function rate(looks, puzzle, model, totals) {
-  const [first, last] = [looks[0], looks.at(-1)].map((look) => {
+  const [first, last] = [looks.at(0), looks.at(-1)].map((look) => {
     const lane = look?.engine.lanes.find(
       (/** @type {any} */ one) => one.puzzle === puzzle && one.model === model,
     );
-    return lane && { at: look.at, total: totals.reduce((sum, name) => sum + lane[name], 0) };
+    return (
+      look && lane && { at: look.at, total: totals.reduce((sum, name) => sum + lane[name], 0) }
+    );
   });
   if (!first || !last || last.at <= first.at) return null;
   return Math.max(0, last.total - first.total) / (last.at - first.at);
@@ -89,7 +91,12 @@ export class EnginePanel {
     const root = make(
       "tr",
       { "data-puzzle": lane.puzzle },
-      make("th", { scope: "row" }, lane.puzzle, make("small", {}, `${lane.model} · ${lane.runtime}`)),
+      make(
+        "th",
+        { scope: "row" },
+        lane.puzzle,
+        make("small", {}, `${lane.model} · ${lane.runtime}`),
+      ),
       make("td", { class: "wide" }, make("div", { class: "in-use" }, bar, slots)),
       cell("queue", "queue"),
       cell("steps", "steps/s"),

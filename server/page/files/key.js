@@ -28,14 +28,18 @@ export function askForKey(refused) {
     byId("key-refused").hidden = !refused;
     field.value = "";
     dialog.returnValue = "";
-    dialog.addEventListener("close", () => {
-      const key = field.value.trim();
-      const given = dialog.returnValue === "given" && key !== "";
-      if (given) sessionStorage.setItem(PLACE, key);
-      field.value = "";
-      asking = null;
-      answer(given);
-    }, { once: true });
+    dialog.addEventListener(
+      "close",
+      () => {
+        const key = field.value.trim();
+        const given = dialog.returnValue === "given" && key !== "";
+        if (given) sessionStorage.setItem(PLACE, key);
+        field.value = "";
+        asking = null;
+        answer(given);
+      },
+      { once: true },
+    );
     dialog.showModal();
   });
   return asking;

@@ -7,7 +7,12 @@ import { Notice } from "./notice.js";
 const LOOK_MS = 1000;
 const MINUTES = 5;
 
-const STATES = { queued: "waits", adapting: "is being learnt", ready: "is learnt", failed: "failed" };
+const STATES = {
+  queued: "waits",
+  adapting: "is being learnt",
+  ready: "is learnt",
+  failed: "failed",
+};
 const PHASES = {
   starting: "starting",
   held_out: "learning, one demonstration held out as a check",
@@ -84,14 +89,19 @@ export class Learning {
       lines.push(progressBar(progress), figures(progress));
     }
     if (task.problem) lines.push(make("span", { class: "wrong" }, task.problem.detail));
-    if (task.state === "ready") lines.push(button("Ask this task", () => this.onReady(task.id), { class: "quiet" }));
+    if (task.state === "ready")
+      lines.push(button("Ask this task", () => this.onReady(task.id), { class: "quiet" }));
     byId("learn-progress").replaceChildren(...lines);
   }
 }
 
 /** @param {any} progress */
 function progressBar({ seconds, seconds_left: left }) {
-  const bar = make("div", { class: "bar", role: "progressbar", "aria-label": "time to learn" }, make("span"));
+  const bar = make(
+    "div",
+    { class: "bar", role: "progressbar", "aria-label": "time to learn" },
+    make("span"),
+  );
   if (seconds != null && left != null) {
     const share = seconds / Math.max(1e-6, seconds + left);
     bar.style.setProperty("--share", share.toFixed(3));
@@ -106,9 +116,18 @@ function figures(progress) {
     ["optimizer steps", progress.optimizer_steps, String],
     ["at most", progress.seconds_left, (/** @type {number} */ s) => `${Math.ceil(s)} s`],
     ["loss", progress.loss, (/** @type {number} */ x) => x.toFixed(4)],
-    ["held out, right", progress.held_out_accuracy, (/** @type {number} */ x) => `${Math.round(100 * x)} %`],
+    [
+      "held out, right",
+      progress.held_out_accuracy,
+      (/** @type {number} */ x) => `${Math.round(100 * x)} %`,
+    ],
   ];
   const told = rows.filter(([, value]) => value != null);
-  return make("dl", { class: "figures" }, ...told.map(([name, value, format]) =>
-    make("div", {}, make("dt", {}, name), make("dd", {}, format(value)))));
+  return make(
+    "dl",
+    { class: "figures" },
+    ...told.map(([name, value, format]) =>
+      make("div", {}, make("dt", {}, name), make("dd", {}, format(value))),
+    ),
+  );
 }

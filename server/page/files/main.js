@@ -1,7 +1,7 @@
 /** Starts the page. */
 
 import { getJson } from "./api.js";
-import { ArcTab } from "./arc.js";
+import { startArc } from "./arc.js";
 import { byId } from "./dom.js";
 import { EnginePanel } from "./engine.js";
 import { Notice } from "./notice.js";
@@ -21,7 +21,7 @@ async function load() {
     const { models } = await getJson("v1/models");
     byId("panels").hidden = false;
     new SudokuTab(models);
-    new ArcTab(models);
+    startArc(models);
     document.documentElement.dataset.loaded = "";
   } catch (error) {
     notice.tellError(error, load);

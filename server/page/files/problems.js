@@ -35,9 +35,7 @@ export function inWords(error) {
     return { title: "A fault of this page", detail, cells: [], retryAfter: null };
   }
   const [title, advice] = ADVICE.get(error.status) ?? [error.title || "The server refused", ""];
-  const cells = /** @type {Told["cells"]} */ (
-    error.errors.filter((one) => one.row && one.column)
-  );
+  const cells = /** @type {Told["cells"]} */ (error.errors.filter((one) => one.row && one.column));
   const wait = error.retryAfter ? `Try again in ${seconds(error.retryAfter)}.` : "";
   const detail = [advice, sentence(error.message), wait].filter(Boolean).join(" ");
   return { title, detail, cells, retryAfter: error.retryAfter };

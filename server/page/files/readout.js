@@ -11,6 +11,16 @@ function put(id, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+const TITLES = {
+  ready: "Ready",
+  asking: "Waiting for a slot",
+  thinking: "Thinking",
+  ended: "", // a run that has ended has a result, whose status is told
+  stopped: "Stopped",
+  failed: "Not solved",
+  solved: "Solved",
+  unsolved: "Unsolved",
+};
 const VERDICTS = { solved: "accepted", wrong: "not accepted", unknown: "cannot be checked" };
 
 /**
@@ -40,7 +50,7 @@ export function renderReadout(run, index) {
 function renderOutcome(run) {
   const outcome = byId("outcome");
   outcome.dataset.state = stateOf(run);
-  put("outcome-title", title(run));
+  put("outcome-title", TITLES[stateOf(run)]);
   put("outcome-detail", detail(run));
   const result = run?.result;
   byId("result").hidden = !result;
@@ -53,23 +63,13 @@ function renderOutcome(run) {
   put("result-model", result.model);
 }
 
-/** @param {import("./run.js").Run | null} run */
+/**
+ * @param {import("./run.js").Run | null} run
+ * @returns {keyof typeof TITLES}
+ */
 function stateOf(run) {
   if (!run) return "ready";
   return run.result ? run.result.status : run.state;
-}
-
-/** @param {import("./run.js").Run | null} run */
-function title(run) {
-  return {
-    ready: "Ready",
-    asking: "Waiting for a slot",
-    thinking: "Thinking",
-    stopped: "Stopped",
-    failed: "Not solved",
-    solved: "Solved",
-    unsolved: "Unsolved",
-  }[stateOf(run)] ?? "";
 }
 
 /** @param {import("./run.js").Run | null} run */
@@ -102,5 +102,7 @@ function cells(count) {
 /** @param {number} ms */
 export function milliseconds(ms) {
   if (ms >= 10000) return `${(ms / 1000).toFixed(1)} s`;
-  return ms >= 1000 ? `${(ms / 1000).toFixed(2)} s` : `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
+  return ms >= 1000
+    ? `${(ms / 1000).toFixed(2)} s`
+    : `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
 }

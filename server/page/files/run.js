@@ -9,6 +9,11 @@ const ANNOUNCE_MS = 5000; // between two restarts that are said aloud
 
 /** @typedef {"asking" | "thinking" | "ended" | "stopped" | "failed"} RunState */
 
+/**
+ * The frame that was asked for last, and what it is of.
+ * @typedef {{step: object, earlier?: object, frame: import("./board.js").Frame}} Drawn
+ */
+
 export class Run {
   /**
    * @param {import("./sudoku_rules.js").Layout} layout
@@ -27,8 +32,8 @@ export class Run {
     /** @type {any} */
     this.result = null;
     this.controller = new AbortController();
-    /** @type {{step: object, earlier: object | undefined, frame: import("./board.js").Frame} | null} */
-    this.drawn = null; // the frame that was asked for last
+    /** @type {Drawn | null} */
+    this.drawn = null;
     this.announced = { attempt: 1, at: 0 };
   }
 

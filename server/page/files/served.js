@@ -2,8 +2,10 @@
 
 import { LAYOUTS } from "./sudoku_rules.js";
 
+/** @typedef {{puzzles: string[], efforts: Record<string, any>, parameters: number}} Model */
+
 /**
- * @param {{puzzles: string[], efforts: Record<string, any>}[]} models
+ * @param {Model[]} models
  * @returns {Map<number, any>} efforts by size, smallest first
  */
 export function servedSizes(models) {
@@ -17,7 +19,7 @@ export function servedSizes(models) {
 
 /**
  * What solves the Sudokus, in a few words.
- * @param {{puzzles: string[], parameters: number}[]} models
+ * @param {Model[]} models
  */
 export function introduction(models) {
   const model = models.find(({ puzzles }) => puzzles.some((name) => name.startsWith("sudoku-")));

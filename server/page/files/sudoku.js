@@ -14,10 +14,12 @@ import { Timeline } from "./timeline.js";
 const EFFORTS = ["low", "standard", "max"];
 
 export class SudokuTab {
-  /** @param {{puzzles: string[], efforts: Record<string, any>, parameters: number}[]} models as the server lists them */
+  /** @param {import("./served.js").Model[]} models as the server lists them */
   constructor(models) {
     /** @type {Map<number, any>} efforts by size that is served */
     this.served = servedSizes(models);
+    this.layout = layoutOf(this.served.has(9) ? 9 : ([...this.served.keys()][0] ?? 9));
+    this.question = firstPuzzle(this.layout);
     this.effort = "standard";
     /** @type {Run | null} */
     this.run = null;
@@ -36,8 +38,8 @@ export class SudokuTab {
     /** @type {HTMLSelectElement} */ (byId("speed")).value = String(this.speed);
     this.#wire();
     byId("intro").textContent = introduction(models);
-    const size = this.served.has(9) ? 9 : [...this.served.keys()][0] ?? 9;
-    this.load(/** @type {any} */ (rules.LAYOUTS.get(size)), rules.parsePuzzle(EXAMPLES[size][0].grid).cells);
+    this.load(this.layout, this.question);
+    this.#showChoices();
   }
 
   /**
@@ -172,9 +174,8 @@ export class SudokuTab {
 
   /** @param {number} size */
   #resize(size) {
-    const layout = /** @type {rules.Layout} */ (rules.LAYOUTS.get(size));
-    const example = EXAMPLES[size]?.[0]?.grid;
-    this.load(layout, example ? rules.parsePuzzle(example).cells : new Uint8Array(size * size));
+    const layout = layoutOf(size);
+    this.load(layout, firstPuzzle(layout));
   }
 
   /** @param {number} value */
@@ -272,4 +273,17 @@ export class SudokuTab {
     byId("inspect-place").textContent = board.place(index);
     byId("inspect-cell").textContent = board.describe(index);
   }
+}
+
+/**
+ * @param {number} size one of those there are
+ * @returns {rules.Layout}
+ */
+function layoutOf(size) {
+  return /** @type {rules.Layout} */ (rules.LAYOUTS.get(size));
+}
+
+/** @param {rules.Layout} layout */
+function firstPuzzle({ size }) {
+  return rules.parsePuzzle(EXAMPLES[size][0].grid).cells;
 }

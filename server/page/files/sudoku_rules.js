@@ -11,9 +11,13 @@ const EMPTY = ".0_*-?";
 
 /** @type {ReadonlyMap<number, Layout>} */
 export const LAYOUTS = new Map(
-  [[4, 2, 2], [6, 2, 3], [9, 3, 3], [16, 4, 4], [25, 5, 5]].map(
-    ([size, boxHeight, boxWidth]) => [size, { size, boxHeight, boxWidth }],
-  ),
+  [
+    [4, 2, 2],
+    [6, 2, 3],
+    [9, 3, 3],
+    [16, 4, 4],
+    [25, 5, 5],
+  ].map(([size, boxHeight, boxWidth]) => [size, { size, boxHeight, boxWidth }]),
 );
 
 /** A pasted text that is no puzzle. */
@@ -82,7 +86,11 @@ export function clashes(layout, cells) {
   for (let index = 0; index < cells.length; index += 1) {
     const value = cells[index];
     if (!value) continue;
-    const units = [Math.floor(index / size), size + (index % size), 2 * size + boxOf(layout, index)];
+    const units = [
+      Math.floor(index / size),
+      size + (index % size),
+      2 * size + boxOf(layout, index),
+    ];
     for (const unit of units) {
       const place = unit * (size + 1) + value;
       if (first[place] < 0) {
@@ -107,7 +115,12 @@ export function parsePuzzle(text) {
   if (!trimmed) throw new PasteError("There is nothing in it.");
   if (trimmed.startsWith("[")) return fromJson(trimmed);
   const lines = trimmed.split(/\r?\n/).filter((line) => line.trim() && !isRuler(line));
-  const rows = lines.map((line) => line.replace(/[\s|,;]+/g, " ").trim().split(" "));
+  const rows = lines.map((line) =>
+    line
+      .replace(/[\s|,;]+/g, " ")
+      .trim()
+      .split(" "),
+  );
   return fromNumbers(rows.flat()) ?? fromRows(rows.map((row) => row.join("")));
 }
 
@@ -126,7 +139,9 @@ function isRuler(line) {
 function fromNumbers(words) {
   const layout = layoutOf(words.length);
   if (!layout || !words.some((word) => /^\d\d$/.test(word))) return null;
-  const cells = words.map((word) => (/^\d+$/.test(word) ? Number(word) : valueOf(word, layout.size)));
+  const cells = words.map((word) =>
+    /^\d+$/.test(word) ? Number(word) : valueOf(word, layout.size),
+  );
   return checked(layout, cells, words);
 }
 
@@ -135,7 +150,11 @@ function fromRows(rows) {
   const characters = Array.from(rows.join(""));
   const layout = layoutOf(characters.length);
   if (!layout) throw new PasteError(wrongLength(rows, characters.length));
-  return checked(layout, characters.map((one) => valueOf(one, layout.size)), characters);
+  return checked(
+    layout,
+    characters.map((one) => valueOf(one, layout.size)),
+    characters,
+  );
 }
 
 /** @param {string} text */
@@ -144,7 +163,9 @@ function fromJson(text) {
   try {
     rows = JSON.parse(text);
   } catch (error) {
-    throw new PasteError(`It begins like JSON, but is none: ${/** @type {Error} */ (error).message}.`);
+    throw new PasteError(
+      `It begins like JSON, but is none: ${/** @type {Error} */ (error).message}.`,
+    );
   }
   if (!Array.isArray(rows) || !rows.every(Array.isArray)) {
     throw new PasteError("In JSON it must be a list of rows, each a list of numbers.");
@@ -173,8 +194,8 @@ function checked(layout, values, words) {
   values.forEach((value, index) => {
     if (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= size) return;
     const place = `row ${Math.floor(index / size) + 1}, column ${(index % size) + 1}`;
-    const last = ALPHABET[size];
-    throw new PasteError(`“${words[index]}” in ${place} is not one of 1–${last} or . for empty.`);
+    const known = `1–${ALPHABET[size]} or . for empty`;
+    throw new PasteError(`“${words[index]}” in ${place} is not one of ${known}.`);
   });
   return { layout, cells: Uint8Array.from(/** @type {number[]} */ (values)) };
 }
