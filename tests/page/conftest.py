@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.page.watching import Watched
 
 ROOT = Path(__file__).parents[2]
 START_S = 120.0
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 CHROMIUM = (
     os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 )
@@ -62,28 +63,36 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """Without fading and playing, which would only take time."""
-    opened = browser.new_context(
-        reduced_motion="reduce", color_scheme="light", viewport={"width": 1280, "height": 900}
+@pytest.fixture(scope="module")
+def window(browser: Browser, server: str) -> Iterator[Page]:
+    """One page for all tests of a module, as a new one takes a while.
+
+    Without fading and playing, which would only take time.
+    """
+    context = browser.new_context(
+        reduced_motion="reduce", color_scheme="light", viewport=DESKTOP, base_url=server
     )
-    opened.set_default_timeout(30_000)
-    yield opened
-    opened.close()
+    context.set_default_timeout(30_000)
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture
-def watched(context: BrowserContext, server: str) -> Iterator[Watched]:
-    """A page whose faults fail the test at its end."""
-    seen = Watched(context.new_page(), server)
+def watched(window: Page, server: str) -> Iterator[Watched]:
+    """The page as if it had never been open, not loaded; its faults fail the test at its end."""
+    window.goto("about:blank")
+    window.set_viewport_size(DESKTOP)
+    seen = Watched(window, server)
     yield seen
+    seen.close()
+    window.unroute_all()
+    window.evaluate("() => { sessionStorage.clear(); localStorage.clear(); }")
     seen.check()
 
 
 @pytest.fixture
-def page(watched: Watched, server: str) -> Page:
+def page(watched: Watched) -> Page:
     """The page, loaded."""
-    watched.page.goto(server)
+    watched.page.goto("/")
     watched.page.wait_for_selector("html[data-loaded]")
     return watched.page

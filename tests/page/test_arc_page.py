@@ -95,13 +95,13 @@ def test_colours_have_numbers_for_who_wants_them(arc: Page) -> None:
     assert arc.evaluate(look) != plain
 
 
-def test_a_server_without_arc_says_how_to_have_it(watched: Watched, server: str) -> None:
+def test_a_server_without_arc_says_how_to_have_it(watched: Watched) -> None:
     def sudoku_alone(route: Route) -> None:
         models = route.fetch().json()["models"]
         route.fulfill(json={"models": [one for one in models if "sudoku" in one["name"]]})
 
     watched.page.route("**/v1/models", sudoku_alone)
-    watched.page.goto(f"{server}/#arc")
+    watched.page.goto("/#arc")
     expect(watched.page.get_by_text("No ARC bundle is served here")).to_be_visible()
     expect(watched.page.locator("#arc-absent code")).to_have_text(
         "ponder serve --bundle bundles/sudoku --bundle bundles/arc-small"

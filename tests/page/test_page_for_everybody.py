@@ -180,6 +180,6 @@ def test_scripts_and_styles_of_others_do_not_run(page: Page, watched: Watched) -
     assert len(watched.policy_breaks()) == 2
 
 
-def test_the_documentation_of_the_api_needs_nobody_else(watched: Watched, server: str) -> None:
-    watched.page.goto(f"{server}/docs")
+def test_the_documentation_of_the_api_needs_nobody_else(watched: Watched) -> None:
+    watched.page.goto("/docs")
     expect(watched.page.get_by_text("/v1/solve/batch", exact=True)).to_be_visible()

@@ -3,7 +3,7 @@
 import time
 from typing import Any, final
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import ConsoleMessage, Page, Request, Route, expect
 
 TIMEOUT_S = 30.0
 SOLVE = "**/v1/solve"
@@ -24,9 +24,15 @@ class Watched:
         self._server = server
         self._faults: list[str] = []
         self._refused: list[str] = []
-        page.on("console", lambda message: self._said(message.type, message.text))
-        page.on("pageerror", lambda error: self._faults.append(str(error)))
-        page.on("request", lambda request: self._asked(request.url))
+        page.on("console", self._said)
+        page.on("pageerror", self._failed)
+        page.on("request", self._asked)
+
+    def close(self) -> None:
+        """Watch no longer."""
+        self.page.remove_listener("console", self._said)
+        self.page.remove_listener("pageerror", self._failed)
+        self.page.remove_listener("request", self._asked)
 
     def check(self) -> None:
         """No fault, nobody else asked, and no more refused than was meant to be."""
@@ -39,15 +45,19 @@ class Watched:
         self._faults = [fault for fault in self._faults if fault not in broken]
         return broken
 
-    def _said(self, kind: str, text: str) -> None:
+    def _said(self, message: ConsoleMessage) -> None:
+        kind, text = message.type, message.text
         if kind == "error" and text.startswith("Failed to load resource"):
             self._refused.append(text)
         elif kind in ("error", "warning"):
             self._faults.append(text)
 
-    def _asked(self, url: str) -> None:
-        if not url.startswith((self._server, "data:")):
-            self._faults.append(f"asked {url}")
+    def _failed(self, error: Exception) -> None:
+        self._faults.append(str(error))
+
+    def _asked(self, request: Request) -> None:
+        if not request.url.startswith((self._server, "data:")):
+            self._faults.append(f"asked {request.url}")
 
 
 def until(page: Page, expression: str) -> None:

@@ -68,6 +68,13 @@ def test_every_script_is_as_short_as_a_sitting_and_begins_with_what_it_is_for() 
         assert max(map(len, text.splitlines())) <= 100, path.name
 
 
+def test_every_module_is_fetched_at_once() -> None:
+    """Rather than one after the other, as their imports are found."""
+    page = (FILES / "index.html").read_text()
+    modules = {path.name for path in FILES.glob("*.js")} - {"docs.js"}
+    assert [name for name in modules if f'"page/{name}"' not in page] == []
+
+
 def test_no_markup_holds_a_script_or_a_style() -> None:
     for path in FILES.glob("*.html"):
         text = path.read_text()
