@@ -119,8 +119,8 @@ export class Board {
     const value = symbolOf(cells[index]);
     const parts = [value || "empty"];
     if (givens[index]) parts.push("given");
-    else if (assumed.has(index)) parts.push("assumed: a guess of this attempt");
-    else if (value && confidence) parts.push("the network's answer");
+    else if (assumed.has(index)) parts.push("assumed guess");
+    else if (value && confidence) parts.push("answer");
     if (confidence && !givens[index]) parts.push(`confidence ${confidence[index].toFixed(4)}`);
     if (clashing.has(index)) parts.push("breaks the rules");
     if (blamed.has(index)) parts.push(String(blamed.get(index)));
