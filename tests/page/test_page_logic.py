@@ -153,6 +153,17 @@ def test_a_curve_keeps_its_peaks(blank: Page) -> None:
     assert peak == [4321, 1]
 
 
+def test_of_several_models_the_default_comes_first(blank: Page) -> None:
+    models = [
+        {"name": name, "puzzles": ["sudoku-9x9"], "efforts": {"sudoku-9x9": {"low": name}}}
+        for name in ("a", "b")
+    ]
+    body = "return [...m.servedSizes(x, {'sudoku-9x9': 'b'})]"
+    assert run(blank, "served", body, models) == [
+        [9, [{"name": "b", "efforts": {"low": "b"}}, {"name": "a", "efforts": {"low": "a"}}]]
+    ]
+
+
 def test_rates_are_differences_of_the_servers_own_clock(blank: Page) -> None:
     looks = [
         {"at": at, "engine": {"lanes": [{"puzzle": "p", "model": "m", "a": a, "b": 1}]}}

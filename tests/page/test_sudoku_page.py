@@ -204,3 +204,20 @@ def test_the_curl_command_asks_what_the_page_asks(page: Page, server: str) -> No
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith(f"curl -s {server}/v1/solve ")
     assert f'"grid":"{FOUR}"' in copied
+
+
+def test_a_model_is_chosen_where_several_serve_a_size(watched: Watched) -> None:
+    def twice(route: Route) -> None:
+        told = route.fetch().json()
+        other = {**told["models"][0], "name": "other"}
+        route.fulfill(json={**told, "models": [other, *told["models"]]})
+
+    page = watched.page
+    page.route("**/v1/models", twice)
+    page.goto("/")
+    page.get_by_label("Model").select_option("other")
+    with page.expect_request(SOLVE) as asked:
+        page.get_by_role("button", name="Solve").click()
+    assert asked.value.post_data_json["model"] == "other"
+    watched.refusals = 1  # there is none of this name
+    expect(page.locator("#sudoku-notice")).to_contain_text("other")

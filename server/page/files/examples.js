@@ -1,5 +1,7 @@
 /** Puzzles to begin with, by size; names say what is special about each. */
 
+import { parsePuzzle } from "./sudoku_rules.js";
+
 /** @type {Record<number, {name: string, grid: string}[]>} */
 export const EXAMPLES = {
   4: [
@@ -71,3 +73,11 @@ export const EXAMPLES = {
     },
   ],
 };
+
+/**
+ * What is on the board to begin with.
+ * @param {number} size
+ */
+export function firstPuzzle(size) {
+  return parsePuzzle(EXAMPLES[size][0].grid).cells;
+}

@@ -18,9 +18,9 @@ async function load() {
   const notice = new Notice(byId("load-notice"));
   notice.clear();
   try {
-    const { models } = await getJson("v1/models");
+    const { models, defaults } = await getJson("v1/models");
     byId("panels").hidden = false;
-    new SudokuTab(models);
+    new SudokuTab(models, defaults);
     startArc(models);
     document.documentElement.dataset.loaded = "";
   } catch (error) {

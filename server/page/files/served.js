@@ -2,19 +2,26 @@
 
 import { LAYOUTS } from "./sudoku_rules.js";
 
-/** @typedef {{puzzles: string[], efforts: Record<string, any>, parameters: number}} Model */
+/** @typedef {Record<string, any>} Efforts */
+/** @typedef {{name: string, puzzles: string[], efforts: Efforts, parameters: number}} Model */
+
+/** @typedef {{name: string, efforts: Efforts}} Choice a model, for one size */
 
 /**
+ * Which models serve which size.
  * @param {Model[]} models
- * @returns {Map<number, any>} efforts by size, smallest first
+ * @param {Record<string, string>} defaults by puzzle, which model answers if none is named
+ * @returns {Map<number, Choice[]>} smallest size first, the default model first of each
  */
-export function servedSizes(models) {
-  const found = models.flatMap(({ puzzles, efforts }) =>
-    puzzles
-      .map((name) => [Number(/^sudoku-(\d+)x\1$/.exec(name)?.[1]), efforts[name]])
-      .filter(([size]) => LAYOUTS.has(size)),
-  );
-  return new Map(/** @type {[number, any][]} */ (found.sort((a, b) => a[0] - b[0])));
+export function servedSizes(models, defaults) {
+  /** @type {[number, Choice[]][]} */
+  const served = [...LAYOUTS.keys()].map((size) => {
+    const puzzle = `sudoku-${size}x${size}`;
+    const found = models.filter(({ puzzles }) => puzzles.includes(puzzle));
+    found.sort((a, b) => Number(b.name === defaults[puzzle]) - Number(a.name === defaults[puzzle]));
+    return [size, found.map(({ name, efforts }) => ({ name, efforts: efforts[puzzle] }))];
+  });
+  return new Map(served.filter(([, choices]) => choices.length));
 }
 
 /**

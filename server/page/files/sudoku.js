@@ -2,7 +2,7 @@
 
 import { Board, emptyFrame } from "./board.js";
 import { button, byId, copies, prefersStillness, segments } from "./dom.js";
-import { EXAMPLES } from "./examples.js";
+import { EXAMPLES, firstPuzzle } from "./examples.js";
 import { Notice } from "./notice.js";
 import { Player } from "./player.js";
 import { renderReadout } from "./readout.js";
@@ -14,12 +14,14 @@ import { Timeline } from "./timeline.js";
 const EFFORTS = ["low", "standard", "max"];
 
 export class SudokuTab {
-  /** @param {import("./served.js").Model[]} models as the server lists them */
-  constructor(models) {
-    /** @type {Map<number, any>} efforts by size that is served */
-    this.served = servedSizes(models);
-    this.layout = layoutOf(this.served.has(9) ? 9 : ([...this.served.keys()][0] ?? 9));
-    this.question = firstPuzzle(this.layout);
+  /**
+   * @param {import("./served.js").Model[]} models as the server lists them
+   * @param {Record<string, string>} defaults
+   */
+  constructor(models, defaults) {
+    this.served = servedSizes(models, defaults);
+    this.layout = rules.layoutOfSize(this.served.has(9) ? 9 : ([...this.served.keys()][0] ?? 9));
+    this.question = firstPuzzle(this.layout.size);
     this.effort = "standard";
     /** @type {Run | null} */
     this.run = null;
@@ -28,6 +30,7 @@ export class SudokuTab {
     /** @type {Map<number, string>} */
     this.blamed = new Map();
     this.speed = /** @type {import("./player.js").Speed} */ (prefersStillness() ? "live" : "auto");
+    this.model = /** @type {HTMLSelectElement} */ (byId("model"));
     this.notice = new Notice(byId("sudoku-notice"));
     this.board = new Board(byId("board"), {
       onSymbol: (index, value) => this.#type(index, value),
@@ -81,7 +84,14 @@ export class SudokuTab {
 
   /** The request that solves this puzzle. */
   get body() {
-    return { kind: "sudoku", grid: rules.toLine(this.question), effort: this.effort };
+    const { value } = this.model;
+    const model = value && value !== this.choices[0]?.name ? { model: value } : {};
+    return { kind: "sudoku", grid: rules.toLine(this.question), effort: this.effort, ...model };
+  }
+
+  /** The models that serve this size, the default first. */
+  get choices() {
+    return this.served.get(this.layout.size) ?? [];
   }
 
   /**
@@ -106,6 +116,7 @@ export class SudokuTab {
     byId("solve").addEventListener("click", () => this.solve());
     byId("stop").addEventListener("click", () => this.stop());
     byId("edit").addEventListener("click", () => this.#edit());
+    this.model.addEventListener("change", () => this.#showEffort());
     byId("clear").addEventListener("click", () =>
       this.load(this.layout, new Uint8Array(this.question.length)),
     );
@@ -162,11 +173,13 @@ export class SudokuTab {
     );
     const erase = button("⌫", () => this.#press(0), { "aria-label": "Clear the cell" });
     byId("pad").replaceChildren(...symbols, erase);
+    this.model.replaceChildren(...this.choices.map(({ name }) => new Option(name)));
+    byId("model-field").hidden = this.choices.length < 2;
     this.#showEffort();
   }
 
   #showEffort() {
-    const spent = this.served.get(this.layout.size)?.[this.effort];
+    const spent = this.choices.find(({ name }) => name === this.model.value)?.efforts[this.effort];
     byId("effort-text").textContent = spent
       ? `up to ${spent.attempts.toLocaleString("en")} attempts of ${spent.max_steps} steps`
       : "";
@@ -174,8 +187,8 @@ export class SudokuTab {
 
   /** @param {number} size */
   #resize(size) {
-    const layout = layoutOf(size);
-    this.load(layout, firstPuzzle(layout));
+    const layout = rules.layoutOfSize(size);
+    this.load(layout, firstPuzzle(size));
   }
 
   /** @param {number} value */
@@ -273,17 +286,4 @@ export class SudokuTab {
     byId("inspect-place").textContent = board.place(index);
     byId("inspect-cell").textContent = board.describe(index);
   }
-}
-
-/**
- * @param {number} size one of those there are
- * @returns {rules.Layout}
- */
-function layoutOf(size) {
-  return /** @type {rules.Layout} */ (rules.LAYOUTS.get(size));
-}
-
-/** @param {rules.Layout} layout */
-function firstPuzzle({ size }) {
-  return rules.parsePuzzle(EXAMPLES[size][0].grid).cells;
 }

@@ -20,6 +20,14 @@ export const LAYOUTS = new Map(
   ].map(([size, boxHeight, boxWidth]) => [size, { size, boxHeight, boxWidth }]),
 );
 
+/**
+ * @param {number} size one of those there are
+ * @returns {Layout}
+ */
+export function layoutOfSize(size) {
+  return /** @type {Layout} */ (LAYOUTS.get(size));
+}
+
 /** A pasted text that is no puzzle. */
 export class PasteError extends Error {}
 
