@@ -196,6 +196,19 @@ def test_a_server_that_wants_a_key_is_given_one(page: Page, watched: Watched) ->
     assert page.evaluate("sessionStorage.getItem('ponder-key')") == "right"
 
 
+def test_who_has_no_key_may_come_back_to_it(watched: Watched) -> None:
+    watched.refusals = 2
+    page = watched.page
+    page.route("**/v1/models", lambda route: route.fulfill(status=401, json={"detail": "no key"}))
+    page.goto("/")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#load-notice")).to_contain_text("This server wants a key")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_label("Key", exact=True)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#load-notice")).to_contain_text("This server wants a key")
+
+
 def test_the_curl_command_asks_what_the_page_asks(page: Page, server: str) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     load(page, FOUR)

@@ -34,8 +34,7 @@ export class Notice {
    */
   tellError(error, retry) {
     const told = inWords(error);
-    const helps = told.retryAfter !== null || told.title === "The connection is lost";
-    this.tell(told.title, told.detail, { retry: helps ? retry : undefined });
+    this.tell(told.title, told.detail, { retry: told.again ? retry : undefined });
     return told;
   }
 }
