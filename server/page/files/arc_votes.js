@@ -107,7 +107,8 @@ export class Votes {
       return views.length ? `${told}; none has an answer yet.` : "Waiting for a slot.";
     const kinds = groups.length === 1 ? "one answer" : `${groups.length} answers`;
     const most = groups[0].views.length;
-    return `${told}, ${kinds} so far; ${most} of ${views.length} agree on A.`;
+    const agree = most > 1 ? `${most} of ${views.length} agree on A` : "no two agree";
+    return `${told}, ${kinds} so far; ${agree}.`;
   }
 
   /**

@@ -126,9 +126,10 @@ export class EnginePanel {
     put("steps", figure(rate(this.looks, lane.puzzle, lane.model, ["rows_total"])));
     const totals = ["solved_total", "unsolved_total"];
     put("puzzles", figure(rate(this.looks, lane.puzzle, lane.model, totals)));
-    const halted = lane.puzzle.startsWith("arc-") ? " halted" : ""; // no rule says: solved
-    put("solved", whole(lane.solved_total) + halted);
-    put("unsolved", whole(lane.unsolved_total));
+    // Of ARC no rule says: solved. Its rows halt by themselves, or are capped.
+    const [ended, rest] = lane.puzzle.startsWith("arc-") ? [" halted", " capped"] : ["", ""];
+    put("solved", whole(lane.solved_total) + ended);
+    put("unsolved", whole(lane.unsolved_total) + rest);
   }
 
   /** @param {string} state */
