@@ -1,6 +1,7 @@
 """The page at `/` and the API's documentation at `/docs`: files of this package, nothing else.
 
-Both work without a network and under a policy that lets no script or style in but these files.
+Both work without a network and under a policy that lets no script or style in but these files:
+`server.security.headers` has it.
 """
 
 from functools import cache
@@ -11,10 +12,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
+from server.security.headers import PAGE_POLICY
+
 FILES = Path(__file__).parent / "files"
 SWAGGER = "fastapi_swagger"  # the package that ships Swagger UI
-SELF_ALONE = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-WITH_DATA_IMAGES = f"{SELF_ALONE}; img-src 'self' data:"  # Swagger's style sheet holds its icons
+WITH_DATA_IMAGES = f"{PAGE_POLICY}; img-src 'self' data:"  # Swagger's style sheet holds its icons
 # Said here, as what a machine's own table says may differ.
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -41,7 +43,9 @@ async def page_file(path: str, request: Request) -> Response:
 @router.api_route("/docs", methods=["GET", "HEAD"])
 async def docs(request: Request) -> Response:
     """The API, to be read and tried out."""
-    return await _file(FILES, "docs.html", request, WITH_DATA_IMAGES)
+    response = await _file(FILES, "docs.html", request)
+    response.headers["Content-Security-Policy"] = WITH_DATA_IMAGES
+    return response
 
 
 @router.api_route("/docs/{path:path}", methods=["GET", "HEAD"])
@@ -50,7 +54,7 @@ async def docs_file(path: str, request: Request) -> Response:
     return await _file(_swagger_files(), path, request)
 
 
-async def _file(directory: Path, path: str, request: Request, policy: str = SELF_ALONE) -> Response:
+async def _file(directory: Path, path: str, request: Request) -> Response:
     """A file, or 304 where the client has it; clients ask each time, and never see an old one.
 
     Raises: HTTPException (404).
@@ -60,9 +64,6 @@ async def _file(directory: Path, path: str, request: Request, policy: str = SELF
     if media_type is not None and "content-type" in response.headers:
         response.headers["Content-Type"] = media_type
     response.headers["Cache-Control"] = "no-cache"
-    response.headers["Content-Security-Policy"] = policy
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 

@@ -19,13 +19,8 @@ DATA: tuple[Header, ...] = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-store"),
 )
-PAGE: tuple[Header, ...] = (
-    *_ALWAYS,
-    (
-        b"content-security-policy",
-        b"default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    ),
-)
+PAGE_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+PAGE: tuple[Header, ...] = (*_ALWAYS, (b"content-security-policy", PAGE_POLICY.encode()))
 PAGES = frozenset({"/", "/docs"})
 PAGE_FOLDERS = ("/page/", "/docs/")
 
