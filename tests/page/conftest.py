@@ -53,8 +53,9 @@ def _url(process: "subprocess.Popen[bytes]", log: Path) -> str:
     raise AssertionError(f"the server does not serve: {log.read_text()}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For one module: Playwright's event loop, while it runs, would be in other tests' way."""
     if CHROMIUM is None:
         pytest.skip("LOUD SKIP: the page is not tested, as there is no chromium")
     with sync_playwright() as driver:

@@ -186,6 +186,6 @@ def test_headers_hold_no_piece_of_an_answer_back() -> None:
 
 def test_pages_may_use_nothing_but_what_this_server_has(local: TestClient) -> None:
     assert (
-        local.get("/docs").headers["Content-Security-Policy"]
+        local.get("/").headers["Content-Security-Policy"]
         == dict(PAGE)[b"content-security-policy"].decode()
     )
