@@ -44,8 +44,10 @@ async def rest_of(exchange: Exchange) -> list[Event]:
 
 
 def outcomes(made: Served) -> list[str]:
+    """What requests came to; all else stands at 0."""
     lines = made.metrics.page().decode().splitlines()
-    return [line for line in lines if line.startswith("ponder_requests_total")]
+    counts = [line for line in lines if line.startswith("ponder_requests_total")]
+    return [line for line in counts if not line.endswith(" 0.0")]
 
 
 def test_a_step_is_told_while_the_next_one_runs() -> None:
@@ -77,10 +79,10 @@ def test_a_reader_that_hangs_up_frees_its_slot_at_the_next_step() -> None:
         assert await made.rows_of_next_step() == tokens(SOLVABLE)
         made.engine.open()
         await staying.end()
-        assert outcomes(made) == [
+        assert set(outcomes(made)) == {
             'ponder_requests_total{outcome="client_gone"} 1.0',
             'ponder_requests_total{outcome="answered"} 1.0',
-        ]
+        }
 
     run(scenario)
 
