@@ -1,4 +1,4 @@
-"""The README tells what the code does: every file, setting, metric and error code is in it."""
+"""The documents tell what the code does: every file, setting, metric, error code and command."""
 
 import re
 import subprocess
@@ -13,13 +13,15 @@ from server.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
+API, FILES, SERVE = (
+    (ROOT / "docs" / f"{name}.md").read_text() for name in ("api", "files", "serve")
+)
 CODE = ("puzzles", "model", "training", "export", "server", "client", "cli", "bench")
 
 
 @pytest.mark.parametrize("package", CODE)
 def test_every_file_of_a_package_is_listed(package: str) -> None:
-    listing = README.split("## Files")[1]
-    section = re.split(r"\n(?=\S)", listing.split(f"\n{package}/", 1)[1])[0]
+    section = re.split(r"\n(?=\S)", FILES.split(f"\n{package}/", 1)[1])[0]
     files = {path.name for path in (ROOT / package).rglob("*.py")} - {"__init__.py", "__main__.py"}
     assert set(re.findall(r"\w+\.py", section)) == files
 
@@ -27,15 +29,15 @@ def test_every_file_of_a_package_is_listed(package: str) -> None:
 def test_every_setting_is_told_with_its_default() -> None:
     for name, field in Settings.model_fields.items():
         flag = "--bundle" if name == "bundles" else f"--{name.replace('_', '-')}"
-        rows = [row for row in README.splitlines() if row.startswith("|") and f"`{flag}`" in row]
-        assert rows, f"{flag} is not in the README"
+        rows = [row for row in SERVE.splitlines() if row.startswith("|") and f"`{flag}`" in row]
+        assert rows, f"{flag} is not in docs/serve.md"
         if isinstance(field.default, int | float | str) and not name.endswith("_bytes"):
             default = _told(field.default)
             assert default in rows[0], f"{flag}: default {default} is not in {rows[0]}"
 
 
 def _told(default: float | str) -> str:
-    """A default as the README writes it."""
+    """A default as the document writes it."""
     if isinstance(default, bool):
         return "on" if default else "off"
     return default if isinstance(default, str) else f"{default:.15g}"
@@ -44,13 +46,13 @@ def _told(default: float | str) -> str:
 def test_every_metric_is_told() -> None:
     families = re.findall(r"^# TYPE (ponder_\w+) (\w+)", Metrics("0").page().decode(), re.MULTILINE)
     assert families
-    missing = [name for name, _ in families if f"`{name}`" not in README]
+    missing = [name for name, _ in families if f"`{name}`" not in SERVE]
     assert not missing
 
 
 def test_every_error_code_is_told_beside_its_status() -> None:
     for problem in (*BY_ERROR.values(), INVALID_JSON, INTERNAL):
-        rows = [row for row in README.splitlines() if f"`{problem.code}`" in row]
+        rows = [row for row in API.splitlines() if f"`{problem.code}`" in row]
         assert any(row.startswith(f"| {problem.status.value}") for row in rows), problem.code
 
 
