@@ -70,6 +70,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
         (gzip.compress(LINES)[:5], "before its gzip does"),
         (gzip.compress(LINES) + b"rest", "no gzip"),
     ],
+    ids=["text", "without its end", "its head", "with more behind it"],  # it has the time in it
 )
 def test_gzip_that_is_none_or_not_whole_is_refused(tmp_path: Path, body: bytes, said: str) -> None:
     with pytest.raises(DamagedUploadError, match=said):
