@@ -1,5 +1,8 @@
 """All commands, put together."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from cli import (
@@ -18,6 +21,22 @@ from cli import (
     serving,
     training,
 )
+from cli.console import console
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        console.print(f"ponder {version('ponder')}", highlight=False)
+        raise typer.Exit
+
+
+def of_all_commands(
+    _: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=_show_version),
+    ] = False,
+) -> None:
+    """Train, export and serve small recursive models that solve puzzles."""
 
 
 def create_app() -> typer.Typer:
@@ -28,6 +47,7 @@ def create_app() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
+    ponder.callback()(of_all_commands)
     ponder.command()(evaluating.evaluate)
     ponder.command()(adapting.adapt)
     ponder.command(hidden=True)(adaptation_job.adapt_job)

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,14 @@ def test_every_command_is_told_and_exists() -> None:
     assert told
     missing = [command for command in told if command not in shown]
     assert not missing
+
+
+def test_the_command_tells_its_version() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "cli", "--version"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert shown == f"ponder {version('ponder')}\n"
