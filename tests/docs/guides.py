@@ -19,14 +19,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = "127.0.0.1:8000"
 SHELL = re.compile(r"^```(?:sh|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SECONDS = 300
+SECONDS = 600
 TRAINING = ("optimizer_steps=2", "validate_every=2", "save_every=2", "compile=false")
 LINKED = ("recipes", "docs", "bench", "deploy", "tests", "Makefile", "pyproject.toml")
 
 _PONDER = """#!/bin/bash
 exec {python} -m tests.docs.guides "$@"
 """
-_CURL = '#!/bin/bash\nexec /usr/bin/curl --fail-with-body --max-time 120 "$@"\n'
+_CURL = '#!/bin/bash\nexec /usr/bin/curl --fail-with-body --max-time 300 "$@"\n'
 _MAKE = """#!/bin/bash
 [ "$1" = serve ] && exec ponder serve
 exec /usr/bin/make --dry-run -C {root} "$@"
