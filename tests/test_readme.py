@@ -57,14 +57,13 @@ def test_every_error_code_is_told_beside_its_status() -> None:
         assert any(row.startswith(f"| {problem.status.value}") for row in rows), problem.code
 
 
+def said_by(option: str) -> str:
+    command = [sys.executable, "-m", "cli", option]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
 def test_every_command_is_told_and_exists() -> None:
-    shown = subprocess.run(
-        [sys.executable, "-m", "cli", "--help"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    shown = said_by("--help")
     told = {command.split()[0] for command in re.findall(r"\| `ponder ([\w -]+)", README)}
     assert told
     missing = [command for command in told if command not in shown]
@@ -72,11 +71,5 @@ def test_every_command_is_told_and_exists() -> None:
 
 
 def test_the_command_tells_its_version() -> None:
-    shown = subprocess.run(
-        [sys.executable, "-m", "cli", "--version"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    shown = said_by("--version")
     assert shown == f"ponder {version('ponder')}\n"

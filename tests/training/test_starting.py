@@ -12,6 +12,7 @@ from model.trm import TinyRecursiveModel
 from puzzles.arc import ARCS
 from tests.training.arc_tasks import fill_task, mirror_task, write_tasks
 from tests.training.small_runs import recipe
+from tests.training.test_task_training import PALETTE as VARIANTS
 from training.arc_build import ArcRequest, build_arc
 from training.assembly import assemble
 from training.recipe import Recipe, RecipeError
@@ -19,16 +20,7 @@ from training.run_state import checkpoints
 from training.trainer import Trainer
 
 CPU = torch.device("cpu")
-PALETTE = {
-    "cell": "palette",
-    "hidden_size": 8,
-    "blocks": 1,
-    "latent_recursions": 1,
-    "deep_recursions": 1,
-    "expansion": 1.0,
-    "task_variants": 2,
-    "task_rows": "task",
-}
+PALETTE = VARIANTS | {"task_rows": "task"}
 
 
 def task_set(directory: Path, names: tuple[str, ...]) -> Path:
