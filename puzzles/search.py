@@ -59,7 +59,7 @@ class Search:
         self._refuted_q = -math.inf if refuted_q is None else refuted_q
         self._waiting: list[tuple[float, int, Node]] = []
         self._made = 0  # nodes, so that of equals the first goes first
-        self._asked = 0  # nodes whose attempt has not ended
+        self._asked = 0  # nodes with guesses whose attempt has not ended
 
     @property
     def waiting(self) -> int:
@@ -72,16 +72,18 @@ class Search:
 
     def begin(self) -> Node:
         """The next node to ask. Where none waits, it is the bare question."""
+        if not self._waiting:
+            return Node()
         self._asked += 1
-        return heapq.heappop(self._waiting)[2] if self._waiting else Node()
+        return heapq.heappop(self._waiting)[2]
 
     def end(self, node: Node, ended: Ended) -> None:
         """Branch at a node whose attempt came to nothing, unless it was refuted.
 
-        The bare question, asked again while others are, has been branched already.
+        The bare question, asked again while nodes with guesses are, has been branched already.
         """
-        self._asked -= 1
         if node.guesses:
+            self._asked -= 1
             branches = ended.q_halt >= self._refuted_q
         else:
             branches = not (self._asked or self._waiting)

@@ -109,6 +109,15 @@ def test_the_bare_question_asked_beside_others_is_not_branched_once_more() -> No
     assert after(at, second, {5: {3: 0.6, 4: 0.4}}, OPEN).guesses == (Guess(0, 2), Guess(5, 3))
 
 
+def test_a_search_with_nothing_left_begins_anew_however_many_ask_the_bare_question() -> None:
+    at = search()
+    asked = [at.begin() for _ in range(3)]
+    assert asked == [Node()] * 3
+    for node in asked:
+        at.end(node, Ended(sure_but_for({0: {1: 0.6, 2: 0.4}}), OPEN))
+    assert [at.begin().guesses for _ in range(at.waiting)] == [(Guess(0, 1),), (Guess(0, 2),)]
+
+
 def test_no_guess_clashes_with_a_given_or_another_guess() -> None:
     at = search(EXAMPLE.question)
     node = at.begin()
