@@ -1,6 +1,6 @@
 """What the kernel is written with: vectors, loops and memory of LLVM's intermediate code.
 
-Knows nothing of lattices. Each method adds instructions at the place where the builder stands; the
+Knows nothing of networks. Each method adds instructions at the place where the builder stands; the
 loops that Python runs are unrolled, those of `Code.loop` are loops of the compiled code.
 """
 
@@ -107,14 +107,18 @@ class Code:
 
     def sum_loop(
         self,
-        count: int,
+        count: int | Value,
         step: int,
         totals: Sequence[Value],
         more: Callable[[Value, Sequence[Value]], Sequence[Value]],
     ) -> Sequence[Value]:
-        """`more(index, totals)` for indices 0, step … below `count`; totals stay in registers."""
+        """`more(index, totals)` for indices 0, step … below `count`; totals stay in registers.
+
+        count: above 0.
+        """
         builder = self.builder
         before = builder.block
+        end = count if isinstance(count, ir.Value) else I64(count)
         body, done = (builder.append_basic_block(name) for name in ("sum", "summed"))
         builder.branch(body)
         builder.position_at_end(body)
@@ -127,7 +131,7 @@ class Code:
         for phi, total, further in zip(kept, totals, found, strict=True):
             phi.add_incoming(total, before)
             phi.add_incoming(further, builder.block)
-        builder.cbranch(builder.icmp_signed("<", following, I64(count)), body, done)
+        builder.cbranch(builder.icmp_signed("<", following, end), body, done)
         builder.position_at_end(done)
         return found
 

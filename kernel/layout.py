@@ -1,7 +1,8 @@
-"""How a lattice's numbers lie in memory for the compiled step."""
+"""How a network's numbers lie in memory for the compiled step."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +14,38 @@ SUB_TILE = 3  # pairs whose projections are summed in registers at once
 TILE = 9  # pairs that SwiGLU's inner values are kept of at once
 BACK_TILE, BACK_SUB_TILE = 8, 4  # the same for gradients; even, for sums over two rows at once
 AT_ONCE = 4  # steps of a matrix product between two jumps, where code is not unrolled
-PROJECTIONS = 4  # own, cell, line, box
 
 FloatArray = npt.NDArray[np.float32]
+
+
+CellName = Literal["lattice", "palette"]
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """What a pair of a cell hears, in vectors of D numbers.
+
+    parts: what it reads by itself, its own state first; group_projections: weights of its four
+    groups, which may share some; neighbours: states beside it that are weighed and added.
+    """
+
+    parts: int
+    group_projections: int
+    neighbours: int
+
+
+ROLES: Mapping[CellName, int] = {"lattice": 3, "palette": 4}  # vectors that x is told by
+HEARING: Mapping[CellName, Hearing] = {
+    "lattice": Hearing(parts=1, group_projections=3, neighbours=0),
+    "palette": Hearing(parts=2, group_projections=4, neighbours=9),
+}
 
 
 @dataclass(frozen=True)
 class Network:
     """What of a model is fixed in the code: D, the SwiGLU's width W, blocks, n and T."""
 
+    cell: CellName
     hidden_size: int
     width: int
     blocks: int
@@ -47,6 +71,9 @@ class Layout:
         self.gates = network.width // isa.lanes  # vectors of gate, and as many of up
         self.state_bytes = network.hidden_size * FLOAT
         self.factor_bytes = network.hidden_size * isa.factor_bytes
+        hearing = HEARING[network.cell]
+        self.parts = hearing.parts
+        self.heard_bytes = hearing.parts * self.factor_bytes
         self.mixed_bytes = 2 * network.width * FLOAT
         self.inner_bytes = network.width * isa.factor_bytes
         self.vector_bytes = isa.lanes * FLOAT
@@ -54,18 +81,23 @@ class Layout:
         # A step of a matrix product takes as many inputs as fill four bytes.
         self.hidden_steps = network.hidden_size * isa.factor_bytes // FLOAT
         self.width_steps = network.width * isa.factor_bytes // FLOAT
+        self.heard_steps = hearing.parts * self.hidden_steps
+        self.projections = hearing.parts + hearing.group_projections
+        self.neighbours = hearing.neighbours
+        self.group_projections = hearing.group_projections
         self.projection_bytes = self.hidden_steps * 2 * self.gates * self.vector_bytes
         self.mixed_factor_bytes = 2 * network.width * isa.factor_bytes
         self.mixed_steps = self.mixed_factor_bytes // FLOAT
-        # Gradients of a block's weights, float32: four projections (D, 2 W), then out (W, D).
+        # A block's weights: a pair's own projections, its groups', out, the neighbours' float32.
+        around_floats = hearing.neighbours * network.hidden_size
+        self.out_at = self.projections * self.projection_bytes
+        self.around_at = self.out_at + self.width_steps * self.vectors * self.vector_bytes
+        self.block_bytes = self.around_at + around_floats * FLOAT
+        # Their gradients, float32: projections (D, 2 W), out (W, D), neighbours (9, D).
         self.projection_floats = network.hidden_size * 2 * network.width
-        self.block_floats = (
-            PROJECTIONS * self.projection_floats + network.width * network.hidden_size
-        )
-        self.block_bytes = (
-            PROJECTIONS * self.projection_bytes
-            + self.width_steps * self.vectors * self.vector_bytes
-        )
+        self.out_floats_at = self.projections * self.projection_floats
+        self.around_floats_at = self.out_floats_at + network.width * network.hidden_size
+        self.block_floats = self.around_floats_at + around_floats
 
     def column_blocks(self) -> list[list[int]]:
         """Vectors of gate and their partners of up, as many as the registers hold for a tile."""

@@ -6,18 +6,13 @@ from kernel.job import Field
 from kernel.layout import FLOAT
 
 
-def mixed_at(body: Body, field: Field, index: Value, column: int) -> Value:
-    of_index = body.code.at(body.address(field), index, body.layout.mixed_bytes)
-    return body.code.at(of_index, column, body.layout.vector_bytes)
-
-
-def kept_factors(body: Body, field: Field, index: Value) -> list[Value]:
-    """D factors of a pair or group, as float32."""
+def kept_factors(body: Body, field: Field, index: Value, parts: int = 1) -> list[Value]:
+    """Factors of a pair or group, D of each part, as float32."""
     code, layout = body.code, body.layout
-    kept = code.at(body.address(field), index, layout.factor_bytes)
+    kept = code.at(body.address(field), index, parts * layout.factor_bytes)
     return [
         code.load_factors(code.at(kept, j, layout.vector_factor_bytes))
-        for j in range(layout.vectors)
+        for j in range(parts * layout.vectors)
     ]
 
 

@@ -7,15 +7,17 @@
 Each adds what it finds out about the weights to the chunk's gradients (`outer_code`).
 """
 
+from kernel.cell_code import CellCode
 from kernel.code import F32, I64, Value
 from kernel.function import Body
+from kernel.group_code import group_scale, mixed_at
 from kernel.job import Field
-from kernel.layout import BACK_SUB_TILE, BACK_TILE, FLOAT, PROJECTIONS
-from kernel.outer_code import kept_factors, mixed_at, outer, projection_bytes, store_rows
+from kernel.layout import BACK_SUB_TILE, BACK_TILE, FLOAT
+from kernel.outer_code import kept_factors, outer, projection_bytes, store_rows
 from kernel.refine_code import products
 
 
-def write_spread(body: Body) -> None:
+def write_spread(body: Body, cell: CellCode) -> None:
     """d_out: from the gradient of the output to that of h, without what goes through groups."""
     code, layout, (weights, gradients) = body.code, body.layout, body.arguments
     with code.loop(body.groups()) as group:
@@ -28,8 +30,8 @@ def write_spread(body: Body) -> None:
             with code.loop(I64(tile), step=rows) as within:
                 _through_norm(body, first, within, rows)
             with code.loop(I64(tile), step=sub_tile) as within:
-                _through_swiglu(body, weights, first, within, sub_tile)
-            of_out = code.at(gradients, PROJECTIONS, projection_bytes(body))
+                _through_swiglu(body, cell, weights, first, within, sub_tile)
+            of_out = code.at(gradients, layout.out_floats_at, FLOAT)
             outer(
                 body,
                 of_out,
@@ -40,7 +42,8 @@ def write_spread(body: Body) -> None:
                 tile,
             )
             of_own = gradients
-            outer(body, of_own, Field.wide_h, layout.vectors, Field.d_mixed, 2 * layout.gates, tile)
+            heard = layout.parts * layout.vectors
+            outer(body, of_own, Field.wide_h, heard, Field.d_mixed, 2 * layout.gates, tile)
             _back_to_hidden(body, weights, first, tile)
         begin = first
 
@@ -52,41 +55,48 @@ def _through_norm(body: Body, first: Value, within: Value, rows: int) -> None:
     for row in range(rows):
         place = body.builder.add(within, I64(row))
         pair = body.builder.add(first, place)
-        d = _norm_back(body, pair)
+        d = norm_back(body, pair, Field.norms, _output(body, pair))
         factors = code.at(body.address(Field.d_factors), place, layout.factor_bytes)
         for j, vector in enumerate(d):
             code.store(vector, body.state(body.address(Field.d_wide), place, j))
             code.store_factors(vector, code.at(factors, j, layout.vector_factor_bytes))
         d_rows.append(d)
-        h_rows.append(kept_factors(body, Field.factors, pair))
+        h_rows.append(kept_factors(body, Field.factors, pair, layout.parts))
     for field, of_rows in ((Field.d_wide_rows, d_rows), (Field.wide_h, h_rows)):
-        for j in range(layout.vectors):
-            store_rows(body, field, within, layout.vectors, j, [row[j] for row in of_rows])
+        vectors = len(of_rows[0])
+        for j in range(vectors):
+            store_rows(body, field, within, vectors, j, [row[j] for row in of_rows])
 
 
-def _norm_back(body: Body, pair: Value) -> list[Value]:
-    """d = scale · (d_out − out · mean(d_out · out))."""
+def _output(body: Body, pair: Value) -> list[Value]:
+    out = body.address(Field.out)
+    return [body.load_state(out, pair, j) for j in range(body.layout.vectors)]
+
+
+def norm_back(body: Body, pair: Value, norms: Field, normed: list[Value]) -> list[Value]:
+    """d = scale · (d_out − normed · mean(d_out · normed)); norms: where the scales are."""
     code, layout = body.code, body.layout
-    d_out, out = body.address(Field.d_out), body.address(Field.out)
+    d_out = body.address(Field.d_out)
     d = [body.load_state(d_out, pair, j) for j in range(layout.vectors)]
-    o = [body.load_state(out, pair, j) for j in range(layout.vectors)]
     product = code.constant(0.0)
-    for one, other in zip(d, o, strict=True):
+    for one, other in zip(d, normed, strict=True):
         product = code.multiply_add(one, other, product)
     mean = code.spread(code.multiply(code.total(product), F32(FLOAT / layout.state_bytes)))
-    scale = code.spread(code.load(F32, code.at(body.address(Field.norms), pair, FLOAT)))
+    scale = code.spread(code.load(F32, code.at(body.address(norms), pair, FLOAT)))
     return [
         code.multiply(scale, code.subtract(one, code.multiply(other, mean)))
-        for one, other in zip(d, o, strict=True)
+        for one, other in zip(d, normed, strict=True)
     ]
 
 
-def _through_swiglu(body: Body, weights: Value, first: Value, within: Value, tile: int) -> None:
+def _through_swiglu(
+    body: Body, cell: CellCode, weights: Value, first: Value, within: Value, tile: int
+) -> None:
     """Output projection and SwiGLU: d_mixed of `tile` pairs, added to their groups'."""
     code, layout = body.code, body.layout
     pair = body.builder.add(first, within)
     factors = code.at(body.address(Field.d_factors), within, layout.factor_bytes)
-    of_out = code.at(weights, PROJECTIONS, layout.projection_bytes)
+    of_out = code.at(weights, layout.out_at, 1)
     size = min(layout.gates, max(1, (code.isa.registers - BACK_SUB_TILE - 1) // BACK_SUB_TILE))
     for begin in range(0, layout.gates, size):
         columns = list(range(begin, min(begin + size, layout.gates)))
@@ -101,11 +111,12 @@ def _through_swiglu(body: Body, weights: Value, first: Value, within: Value, til
         )
         for row in range(0, tile, code.rows_in_factor):
             together = rows[row : row + code.rows_in_factor]
-            _swiglu_back(body, pair, within, row, columns, together)
+            _swiglu_back(body, cell, pair, within, row, columns, together)
 
 
 def _swiglu_back(
     body: Body,
+    cell: CellCode,
     pair: Value,
     within: Value,
     row: int,
@@ -139,42 +150,33 @@ def _swiglu_back(
                     layout.mixed_factor_bytes,
                 )
                 code.store_factors(value, code.at(to, at_column, layout.vector_factor_bytes))
-                _to_groups(body, groups[k], at_column, value)
-
-
-def _to_groups(body: Body, groups: list[Value], column: int, d: Value) -> None:
-    """A pair's gradient to its cell, its box, and the larger of its row and its column."""
-    code = body.code
-    cell, row, line, box = groups
-    of_row, of_line = (
-        code.load(code.vector, mixed_at(body, Field.mixed, group, column)) for group in (row, line)
-    )
-    zero = code.constant(0.0)
-    by_row = body.builder.fcmp_ordered(">", of_row, of_line)
-    parts = (
-        (cell, d),
-        (box, d),
-        (row, body.builder.select(by_row, d, zero)),
-        (line, body.builder.select(by_row, zero, d)),
-    )
-    for group, part in parts:
-        at = mixed_at(body, Field.d_groups, group, column)
-        code.store(code.add(code.load(code.vector, at), part), at)
+                cell.to_groups(body, groups[k], at_column, value)
 
 
 def _back_to_hidden(body: Body, weights: Value, first: Value, tile: int) -> None:
-    """d_out = what came through the norm + what came through the pair's own projection."""
+    """d_out = what came through the norm + what came through the pair's own projection.
+
+    Of a palette d_rays too, what came through the rays' projection.
+    """
     code, layout = body.code, body.layout
     together = layout.rows_together(tile)
     with code.loop(I64(tile), step=together) as within:
         factors = code.at(body.address(Field.d_mixed_factors), within, layout.mixed_factor_bytes)
-        rows = _to_hidden(body, factors, weights, together)
-        for row, totals in enumerate(rows):
-            place = body.builder.add(within, I64(row))
-            pair = body.builder.add(first, place)
+        places = [body.builder.add(within, I64(row)) for row in range(together)]
+        pairs = [body.builder.add(first, place) for place in places]
+        for place, pair, totals in zip(
+            places, pairs, _to_hidden(body, factors, weights, together), strict=True
+        ):
             for j, total in enumerate(totals):
                 d = code.add(total, body.load_state(body.address(Field.d_wide), place, j))
                 code.store(d, body.state(body.address(Field.d_out), pair, j))
+        if layout.parts > 1:
+            of_rays = code.at(weights, 1, layout.projection_bytes)
+            for pair, totals in zip(
+                pairs, _to_hidden(body, factors, of_rays, together), strict=True
+            ):
+                for j, total in enumerate(totals):
+                    code.store(total, body.state(body.address(Field.d_rays), pair, j))
 
 
 def _to_hidden(body: Body, factors: Value, weights: Value, rows: int) -> list[list[Value]]:
@@ -193,11 +195,8 @@ def _to_hidden(body: Body, factors: Value, weights: Value, rows: int) -> list[li
 def write_collect(body: Body) -> None:
     """d_sums of every group, by the weights of its kind, and the gradients of those."""
     code, layout, (weights, gradients) = body.code, body.layout, body.arguments
-    scale = code.spread(code.load(F32, body.address(Field.scale)))
     begin: Value = I64(0)
-    end: Value = I64(0)
-    for projection, kinds in ((1, 1), (2, 2), (3, 1)):
-        end = body.builder.add(end, body.builder.mul(body.size(Field.cells), I64(kinds)))
+    for projection, end in enumerate(body.group_ends(), start=layout.parts):
         of_weights = code.at(weights, projection, layout.projection_bytes)
         of_gradients = code.at(gradients, projection, projection_bytes(body))
         for tile in (BACK_TILE, 1):
@@ -221,6 +220,7 @@ def write_collect(body: Body) -> None:
                     )
                     for row, totals in enumerate(_to_hidden(body, factors, of_weights, together)):
                         group = body.builder.add(body.builder.add(first, within), I64(row))
+                        scale = group_scale(body, group)
                         for j, total in enumerate(totals):
                             to = body.state(body.address(Field.d_sums), group, j)
                             code.store(code.multiply(total, scale), to)
@@ -241,16 +241,3 @@ def _group_factors(body: Body, first: Value, within: Value, rows: int) -> None:
     h = [kept_factors(body, Field.group_factors, group) for group in groups]
     for j in range(layout.vectors):
         store_rows(body, Field.wide_h, within, layout.vectors, j, [row[j] for row in h])
-
-
-def write_scatter(body: Body) -> None:
-    """d_out += the d_sums of the pair's groups."""
-    code = body.code
-    d_out, d_sums = body.address(Field.d_out), body.address(Field.d_sums)
-    with code.loop(body.size(Field.pairs)) as pair:
-        groups = body.groups_of(pair)
-        for j in range(body.layout.vectors):
-            d = body.load_state(d_out, pair, j)
-            for group in groups:
-                d = code.add(d, body.load_state(d_sums, group, j))
-            code.store(d, body.state(d_out, pair, j))

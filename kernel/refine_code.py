@@ -1,7 +1,7 @@
-"""The code of one refinement: what `model.lattice.LatticeBlock` says, a few pairs at a time.
+"""The code of one refinement: what the model's block says, a few pairs at a time.
 
-    gather   h = a + b, and the sums of h over every cell, row, column and box
-    project  each group's sum by its weights: groups are N times fewer than pairs
+    gather   h of a + b, and the sums of h over every group; as the cell does it (`cell_code`)
+    project  each group's sum by its weights: groups are many times fewer than pairs
     mix      own projection + groups, SwiGLU, output projection, residual, root mean square
 
 `mix` takes its pairs through all of it while they are in registers and the first cache.
@@ -9,45 +9,21 @@
 
 from collections.abc import Sequence
 
-from kernel.code import F32, I64, Code, Value
+from kernel.cell_code import CellCode
+from kernel.code import F32, I64, Value
 from kernel.function import Body
+from kernel.group_code import mixed_at
 from kernel.job import Field
-from kernel.layout import FLOAT, PROJECTIONS, SUB_TILE, TILE
+from kernel.layout import FLOAT, SUB_TILE, TILE
 
 RMS_EPSILON = 1e-5
 
 
-def write_gather(body: Body) -> None:
-    """h = first argument + second, as numbers and as factors; the groups' sums as factors."""
-    code, layout, (a, b) = body.code, body.layout, body.arguments
-    sums, vectors = body.address(Field.sums), range(layout.vectors)
-    with code.loop(body.groups()) as group:
-        for j in vectors:
-            code.store(code.constant(0.0), body.state(sums, group, j))
-    with code.loop(body.size(Field.pairs)) as pair:
-        groups = body.groups_of(pair)
-        factors = code.at(body.address(Field.factors), pair, layout.factor_bytes)
-        for j in vectors:
-            h = code.add(body.load_state(a, pair, j), body.load_state(b, pair, j))
-            code.store(h, body.state(body.address(Field.h), pair, j))
-            code.store_factors(h, code.at(factors, j, layout.vector_factor_bytes))
-            for group in groups:
-                code.store(code.add(body.load_state(sums, group, j), h), body.state(sums, group, j))
-    scale = code.spread(code.load(F32, body.address(Field.scale)))
-    with code.loop(body.groups()) as group:
-        factors = code.at(body.address(Field.group_factors), group, layout.factor_bytes)
-        for j in vectors:
-            scaled = code.multiply(body.load_state(sums, group, j), scale)
-            code.store_factors(scaled, code.at(factors, j, layout.vector_factor_bytes))
-
-
 def write_project(body: Body) -> None:
-    """mixed = each group's sum by the weights of its kind; rows and columns share theirs."""
+    """mixed = each group's sum by the weights of its kind."""
     code, layout, (weights,) = body.code, body.layout, body.arguments
     begin: Value = I64(0)
-    end: Value = I64(0)
-    for projection, kinds in ((1, 1), (2, 2), (3, 1)):  # cells; rows and columns; boxes
-        end = body.builder.add(end, body.builder.mul(body.size(Field.cells), I64(kinds)))
+    for projection, end in enumerate(body.group_ends(), start=layout.parts):
         of_kind = code.at(weights, projection, layout.projection_bytes)
         for tile in (SUB_TILE, 1):
             with code.loop(end, step=tile, start=begin) as group:
@@ -60,40 +36,44 @@ def _project_tile(body: Body, weights: Value, group: Value, tile: int) -> None:
     factors = code.at(body.address(Field.group_factors), group, layout.factor_bytes)
     mixed = code.at(body.address(Field.mixed), group, layout.mixed_bytes)
     for columns in layout.column_blocks():
-        for row, totals in enumerate(_project(body, factors, weights, tile, columns)):
+        steps = layout.hidden_steps
+        for row, totals in enumerate(_project(body, factors, weights, steps, tile, columns)):
             to = code.at(mixed, row, layout.mixed_bytes)
             for column, total in zip(columns, totals, strict=True):
                 code.store(total, code.at(to, column, layout.vector_bytes))
 
 
-def write_mix(body: Body) -> None:
+def write_mix(body: Body, cell: CellCode) -> None:
     """second argument = norm(h + output projection of silu(gate) · up), by the first's weights."""
     code, (weights, out) = body.code, body.arguments
     begin: Value = I64(0)
     for tile, sub_tile in ((TILE, SUB_TILE), (1, 1)):
         with code.loop(body.size(Field.pairs), step=tile, start=begin) as first:
             with code.loop(I64(tile), step=sub_tile) as within:
-                _mix_inner(body, weights, first, within, sub_tile)
+                _mix_inner(body, cell, weights, first, within, sub_tile)
             _mix_outer(body, weights, first, tile, out)
         begin = first
 
 
-def _mix_inner(body: Body, weights: Value, first: Value, within: Value, tile: int) -> None:
+def _mix_inner(
+    body: Body, cell: CellCode, weights: Value, first: Value, within: Value, tile: int
+) -> None:
     """inner = silu(gate) · up of `tile` pairs, stored from `within` on."""
     code, layout = body.code, body.layout
     pair = body.builder.add(first, within)
-    factors = code.at(body.address(Field.factors), pair, layout.factor_bytes)
+    factors = code.at(body.address(Field.factors), pair, layout.heard_bytes)
     inner = code.at(body.address(Field.inner), within, layout.inner_bytes)
     mixed = body.address(Field.mixed)
     for columns in layout.column_blocks():
         half = len(columns) // 2
-        for row, totals in enumerate(_project(body, factors, weights, tile, columns)):
+        steps = layout.heard_steps
+        for row, totals in enumerate(_project(body, factors, weights, steps, tile, columns)):
             groups = [
                 code.at(mixed, group, layout.mixed_bytes)
                 for group in body.groups_of(body.builder.add(pair, I64(row)))
             ]
             whole = [
-                _with_groups(code, total, [code.at(g, column, layout.vector_bytes) for g in groups])
+                cell.with_groups(code, total, [code.at(g, column, layout.vector_bytes) for g in groups])
                 for column, total in zip(columns, totals, strict=True)
             ]
             if layout.keeps:
@@ -105,22 +85,14 @@ def _mix_inner(body: Body, weights: Value, first: Value, within: Value, tile: in
 
 
 def _keep_whole(body: Body, pair: Value, columns: list[int], whole: list[Value]) -> None:
-    code, layout = body.code, body.layout
-    kept = code.at(body.address(Field.whole), pair, layout.mixed_bytes)
     for column, vector in zip(columns, whole, strict=True):
-        code.store(vector, code.at(kept, column, layout.vector_bytes))
-
-
-def _with_groups(code: Code, own: Value, groups: list[Value]) -> Value:
-    """A pair's own projection + its cell's + its box's + the larger of its row's and column's."""
-    cell, row, column, box = (code.load(code.vector, at) for at in groups)
-    return code.add(code.add(own, cell), code.add(box, code.larger(row, column)))
+        body.code.store(vector, mixed_at(body, Field.whole, pair, column))
 
 
 def _mix_outer(body: Body, weights: Value, first: Value, tile: int, out: Value) -> None:
     """From W back to D, residual and norm, for the pairs of a tile."""
     code, layout = body.code, body.layout
-    weights = code.at(weights, PROJECTIONS, layout.projection_bytes)
+    weights = code.at(weights, layout.out_at, 1)
     together = layout.rows_together(tile)
     with code.loop(I64(tile), step=together) as within:
         inner = code.at(body.address(Field.inner), within, layout.inner_bytes)
@@ -138,7 +110,7 @@ def _mix_outer(body: Body, weights: Value, first: Value, tile: int, out: Value) 
             pair = body.builder.add(body.builder.add(first, within), I64(row))
             h = body.address(Field.h)
             wide = [code.add(t, body.load_state(h, pair, j)) for j, t in enumerate(totals)]
-            scale = _norm_scale(body, wide)
+            scale = norm_scale(body, wide)
             if layout.keeps:
                 code.store(scale, code.at(body.address(Field.norms), pair, FLOAT))
             scales = code.spread(scale)
@@ -146,7 +118,7 @@ def _mix_outer(body: Body, weights: Value, first: Value, tile: int, out: Value) 
                 code.store(code.multiply(vector, scales), body.state(out, pair, j))
 
 
-def _norm_scale(body: Body, h: list[Value]) -> Value:
+def norm_scale(body: Body, h: list[Value]) -> Value:
     """What brings a pair's vector to unit root mean square, a scalar."""
     code = body.code
     square = code.constant(0.0)
@@ -158,16 +130,15 @@ def _norm_scale(body: Body, h: list[Value]) -> Value:
 
 
 def _project(
-    body: Body, factors: Value, weights: Value, rows: int, columns: list[int]
+    body: Body, factors: Value, weights: Value, steps: int, rows: int, columns: list[int]
 ) -> list[list[Value]]:
-    """From D to some columns of 2 · W."""
-    layout = body.layout
+    """To some columns of 2 · W."""
     return products(
         body,
         factors,
         weights,
-        steps=layout.hidden_steps,
-        outputs=2 * layout.gates,
+        steps=steps,
+        outputs=2 * body.layout.gates,
         rows=rows,
         columns=columns,
     )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kernel.isa import UnsupportedError, multiplies_bfloat16
-from kernel.training import LatticeTraining
+from kernel.training import KernelTraining
 from kernel.weights import LatticeWeights
 from model.trm import Carry, StepOutput, TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
@@ -129,7 +129,7 @@ class KernelStep(TrainingStep):
         self._trm = trm
         self._row_loss = compiled_row_loss(recipe.loss, batch)
         self._q_weight = recipe.loss.q_weight
-        self._kernel = LatticeTraining.open(
+        self._kernel = KernelTraining.open(
             self._weights().network,
             spec,
             self._row_loss.address,

@@ -12,7 +12,7 @@ from kernel.compiled import Compiled
 from kernel.isa import Isa, host_isa
 from kernel.layout import Network
 from kernel.train_code import TrainCode
-from kernel.training import LatticeTraining, TrainedStep
+from kernel.training import KernelTraining, TrainedStep
 from kernel.weights import LatticeWeights
 from model.config import ModelConfig
 from model.trm import Carry, StepOutput, TinyRecursiveModel
@@ -61,7 +61,7 @@ def compiled(
     weights: LatticeWeights = lattice_weights(trm)
     code = code_of(weights.network, isa or host_isa("float32", sizes=(16,)))
     loss = compiled_row_loss(LOSS, ROWS)
-    kernel = LatticeTraining(code, spec, loss.address, threads=threads, batch=ROWS)
+    kernel = KernelTraining(code, spec, loss.address, threads=threads, batch=ROWS)
     return kernel.step(weights, batch.tokens, batch.labels, batch.y, batch.z)
 
 
