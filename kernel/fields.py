@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from kernel.geometry import Geometry
 from kernel.job import Field
-from kernel.layout import BACK_TILE, FLOAT, TILE, Layout, Network
+from kernel.layout import BACK_TILE, FLOAT, Layout, Network
 from kernel.memory import ALIGNMENT, Bytes, JobTable, aligned
 from kernel.weights import Weights
 from puzzles.kind import PuzzleSpec
@@ -23,7 +23,7 @@ def step_memory(layout: Layout, geometry: Geometry) -> dict[Field, Bytes]:
         Field.h: layout.state_bytes * pairs,
         Field.zeros: layout.state_bytes * pairs,
         Field.sums: layout.state_bytes * groups,
-        Field.inner: layout.inner_bytes * TILE,
+        Field.inner: layout.inner_bytes * layout.tile,
     } | _heard_sizes(layout, geometry)
     return {field: aligned(size) for field, size in sizes.items()}
 

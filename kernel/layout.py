@@ -73,6 +73,7 @@ class Layout:
         self.factor_bytes = network.hidden_size * isa.factor_bytes
         hearing = HEARING[network.cell]
         self.parts = hearing.parts
+        self.tile = TILE * hearing.parts
         self.heard_bytes = hearing.parts * self.factor_bytes
         self.mixed_bytes = 2 * network.width * FLOAT
         self.inner_bytes = network.width * isa.factor_bytes

@@ -14,7 +14,7 @@ from kernel.code import F32, I64, Value
 from kernel.function import Body
 from kernel.group_code import mixed_at
 from kernel.job import Field
-from kernel.layout import FLOAT, SUB_TILE, TILE
+from kernel.layout import FLOAT, SUB_TILE
 
 RMS_EPSILON = 1e-5
 
@@ -47,41 +47,46 @@ def write_mix(body: Body, cell: CellCode) -> None:
     """second argument = norm(h + output projection of silu(gate) · up), by the first's weights."""
     code, (weights, out) = body.code, body.arguments
     begin: Value = I64(0)
-    for tile, sub_tile in ((TILE, SUB_TILE), (1, 1)):
+    for tile, sub_tile in ((body.layout.tile, SUB_TILE), (1, 1)):
         with code.loop(body.size(Field.pairs), step=tile, start=begin) as first:
-            with code.loop(I64(tile), step=sub_tile) as within:
-                _mix_inner(body, cell, weights, first, within, sub_tile)
+            # One block of columns after the other: its weights stay in the first cache.
+            for columns in body.layout.column_blocks():
+                with code.loop(I64(tile), step=sub_tile) as within:
+                    _mix_inner(body, cell, weights, first, within, sub_tile, columns)
             _mix_outer(body, weights, first, tile, out)
         begin = first
 
 
 def _mix_inner(
-    body: Body, cell: CellCode, weights: Value, first: Value, within: Value, tile: int
+    body: Body,
+    cell: CellCode,
+    weights: Value,
+    first: Value,
+    within: Value,
+    tile: int,
+    columns: list[int],
 ) -> None:
-    """inner = silu(gate) · up of `tile` pairs, stored from `within` on."""
+    """Some columns of inner = silu(gate) · up of `tile` pairs, stored from `within` on."""
     code, layout = body.code, body.layout
     pair = body.builder.add(first, within)
     factors = code.at(body.address(Field.factors), pair, layout.heard_bytes)
     inner = code.at(body.address(Field.inner), within, layout.inner_bytes)
-    mixed = body.address(Field.mixed)
-    for columns in layout.column_blocks():
-        half = len(columns) // 2
-        steps = layout.heard_steps
-        for row, totals in enumerate(_project(body, factors, weights, steps, tile, columns)):
-            groups = [
-                code.at(mixed, group, layout.mixed_bytes)
-                for group in body.groups_of(body.builder.add(pair, I64(row)))
-            ]
-            whole = [
-                cell.with_groups(code, total, [code.at(g, column, layout.vector_bytes) for g in groups])
-                for column, total in zip(columns, totals, strict=True)
-            ]
-            if layout.keeps:
-                _keep_whole(body, body.builder.add(pair, I64(row)), columns, whole)
-            to = code.at(inner, row, layout.inner_bytes)
-            for column, gate, up in zip(columns[:half], whole[:half], whole[half:], strict=True):
-                value = code.multiply(code.swish(gate), up)
-                code.store_factors(value, code.at(to, column, layout.vector_factor_bytes))
+    half, steps = len(columns) // 2, layout.heard_steps
+    for row, totals in enumerate(_project(body, factors, weights, steps, tile, columns)):
+        own = body.builder.add(pair, I64(row))
+        groups = body.groups_of(own)
+        whole = [
+            cell.with_groups(
+                code, total, [mixed_at(body, Field.mixed, group, column) for group in groups]
+            )
+            for column, total in zip(columns, totals, strict=True)
+        ]
+        if layout.keeps:
+            _keep_whole(body, own, columns, whole)
+        to = code.at(inner, row, layout.inner_bytes)
+        for column, gate, up in zip(columns[:half], whole[:half], whole[half:], strict=True):
+            value = code.multiply(code.swish(gate), up)
+            code.store_factors(value, code.at(to, column, layout.vector_factor_bytes))
 
 
 def _keep_whole(body: Body, pair: Value, columns: list[int], whole: list[Value]) -> None:
