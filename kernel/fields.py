@@ -1,6 +1,6 @@
 """What a job's table is filled with: a model, a puzzle's geometry, a thread's memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from kernel.geometry import Geometry
 from kernel.job import Field
-from kernel.layout import BACK_TILE, FLOAT, Layout, Network
+from kernel.layout import FLOAT, FloatArray, Layout, Network
 from kernel.memory import ALIGNMENT, Bytes, JobTable, aligned
 from kernel.weights import Weights
 from puzzles.kind import PuzzleSpec
@@ -75,13 +75,13 @@ def gradient_memory(layout: Layout, geometry: Geometry) -> dict[Field, Bytes]:
         Field.d_q: FLOAT,
         Field.d_out: layout.state_bytes * pairs,
         Field.d_question: layout.state_bytes * pairs,
-        Field.d_wide: layout.state_bytes * BACK_TILE,
-        Field.d_wide_rows: layout.state_bytes * BACK_TILE,
-        Field.d_factors: layout.factor_bytes * BACK_TILE,
-        Field.d_mixed: layout.mixed_bytes * BACK_TILE,
-        Field.d_mixed_factors: layout.mixed_factor_bytes * BACK_TILE,
-        Field.wide_h: layout.parts * layout.state_bytes * BACK_TILE,
-        Field.wide_inner: layout.mixed_bytes // 2 * BACK_TILE,
+        Field.d_wide: layout.state_bytes * layout.back_tile,
+        Field.d_wide_rows: layout.state_bytes * layout.back_tile,
+        Field.d_factors: layout.factor_bytes * layout.back_tile,
+        Field.d_mixed: layout.mixed_bytes * layout.back_tile,
+        Field.d_mixed_factors: layout.mixed_factor_bytes * layout.back_tile,
+        Field.wide_h: layout.parts * layout.state_bytes * layout.back_tile,
+        Field.wide_inner: layout.mixed_bytes // 2 * layout.back_tile,
         Field.d_rays: (layout.parts - 1) * layout.state_bytes * pairs,
         Field.d_seen: _bordered_bytes(layout, geometry),
         Field.d_groups: layout.mixed_bytes * groups,
@@ -111,12 +111,28 @@ def back_weight_fields(weights: Weights, layout: Layout) -> dict[Field, npt.NDAr
 
 def _pack(weights: Weights, layout: Layout, *, transposed: bool) -> Bytes:
     parts = []
-    for matrices, around in zip(weights.blocks, weights.around, strict=True):
-        parts += [layout.pack(matrix.T if transposed else matrix) for matrix in matrices]
+    for block, around in zip(weights.blocks, weights.around, strict=True):
+        parts += _pack_transposed(block, layout) if transposed else _pack_block(block, layout)
         parts.append(np.ascontiguousarray(around).view(np.uint8).reshape(-1))
     packed = aligned(sum(map(len, parts)))
     packed[:] = np.concatenate(parts)
     return packed
+
+
+def _pack_block(block: Sequence[FloatArray], layout: Layout) -> list[Bytes]:
+    """What a pair reads by itself is one product, of all its parts."""
+    *projections, out = block
+    own, groups = projections[: layout.parts], projections[layout.parts :]
+    panels = layout.column_blocks()
+    packed = [layout.pack(matrix, panels) for matrix in (np.concatenate(own, axis=1), *groups)]
+    return [*packed, layout.pack(out, [list(range(layout.vectors))])]
+
+
+def _pack_transposed(block: Sequence[FloatArray], layout: Layout) -> list[Bytes]:
+    *projections, out = block
+    panel = [list(range(layout.vectors))]
+    packed = [layout.pack(matrix.T, panel) for matrix in projections]
+    return [*packed, layout.pack(out.T, layout.back_column_blocks())]
 
 
 def puzzle_numbers(spec: PuzzleSpec, geometry: Geometry) -> dict[Field, int]:

@@ -1,8 +1,8 @@
 """How a network's numbers lie in memory for the compiled step."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,7 @@ from kernel.isa import Isa, UnsupportedError
 
 FLOAT = 4  # bytes of a float32
 SUB_TILE = 3  # pairs whose projections are summed in registers at once
-TILE = 9  # pairs that SwiGLU's inner values are kept of at once
-BACK_TILE, BACK_SUB_TILE = 8, 4  # the same for gradients; even, for sums over two rows at once
+BACK_SUB_TILE = 4  # the same for gradients; even, for sums over two rows at once
 AT_ONCE = 4  # steps of a matrix product between two jumps, where code is not unrolled
 
 FloatArray = npt.NDArray[np.float32]
@@ -27,17 +26,23 @@ class Hearing:
 
     parts: what it reads by itself, its own state first; group_projections: weights of its four
     groups, which may share some; neighbours: states beside it that are weighed and added.
+    And how many of its pairs are taken through a refinement together (`tile`, of SUB_TILEs), or
+    through its gradient (`back_tile`, of BACK_SUB_TILEs), or groups through theirs (`group_tile`,
+    even): what reads few weights from memory, and leaves few pairs over in usual puzzles.
     """
 
     parts: int
     group_projections: int
     neighbours: int
+    tile: int
+    back_tile: int
+    group_tile: int
 
 
 ROLES: Mapping[CellName, int] = {"lattice": 3, "palette": 4}  # vectors that x is told by
 HEARING: Mapping[CellName, Hearing] = {
-    "lattice": Hearing(parts=1, group_projections=3, neighbours=0),
-    "palette": Hearing(parts=2, group_projections=4, neighbours=9),
+    "lattice": Hearing(1, 3, 0, tile=9, back_tile=8, group_tile=8),
+    "palette": Hearing(2, 4, 9, tile=18, back_tile=20, group_tile=10),
 }
 
 
@@ -73,7 +78,8 @@ class Layout:
         self.factor_bytes = network.hidden_size * isa.factor_bytes
         hearing = HEARING[network.cell]
         self.parts = hearing.parts
-        self.tile = TILE * hearing.parts
+        self.tile = hearing.tile
+        self.back_tile, self.group_tile = hearing.back_tile, hearing.group_tile
         self.heard_bytes = hearing.parts * self.factor_bytes
         self.mixed_bytes = 2 * network.width * FLOAT
         self.inner_bytes = network.width * isa.factor_bytes
@@ -109,6 +115,19 @@ class Layout:
             for first in range(0, self.gates, size)
         ]
 
+    def back_column_blocks(self) -> list[list[int]]:
+        """Vectors of SwiGLU's inner gradient, as many as the registers hold for a tile."""
+        room = (self._isa.registers - BACK_SUB_TILE - 1) // BACK_SUB_TILE
+        size = min(self.gates, max(1, room))
+        return [
+            list(range(first, min(first + size, self.gates)))
+            for first in range(0, self.gates, size)
+        ]
+
+    def panel_bytes(self, steps: int, columns: Sequence[int]) -> int:
+        """Of a matrix's weights of some columns, which lie together."""
+        return steps * len(columns) * self.vector_bytes
+
     def rows_together(self, tile: int) -> int:
         """Of a tile's pairs, so many whose output projections the registers hold."""
         room = (self._isa.registers - 2) // (self.vectors + 1)
@@ -122,15 +141,22 @@ class Layout:
         """
         return next(n for n in (AT_ONCE, 2, 1) if steps % n == 0) if self.keeps else steps
 
-    def pack(self, weight: FloatArray) -> npt.NDArray[np.uint8]:
+    def pack(
+        self, weight: FloatArray, panels: Sequence[Sequence[int]]
+    ) -> npt.NDArray[np.uint8]:
         """(outputs, inputs) float32 -> bytes in the order in which a matrix product reads them.
 
-        For float32 (inputs, outputs); for bfloat16 (inputs / 2, outputs, 2), rounded to nearest.
+        A panel, some vectors of outputs, after the other, and in it a step after the other: the
+        weights of one input for float32; for bfloat16 of two, in pairs, rounded to nearest.
         """
+        outputs, lanes = len(weight), self._isa.lanes
         if self._isa.precision == "float32":
-            return np.ascontiguousarray(weight.T).view(np.uint8).reshape(-1)
-        pairs = _bfloat16(weight).reshape(weight.shape[0], -1, 2)
-        return np.ascontiguousarray(pairs.transpose(1, 0, 2)).view(np.uint8).reshape(-1)
+            steps: npt.NDArray[Any] = weight.T.reshape(-1, outputs // lanes, lanes)
+        else:
+            pairs = _bfloat16(weight).reshape(outputs, -1, 2).transpose(1, 0, 2)
+            steps = pairs.reshape(-1, outputs // lanes, 2 * lanes)
+        parts = [np.ascontiguousarray(steps[:, list(panel)]) for panel in panels]
+        return np.concatenate([part.view(np.uint8).reshape(-1) for part in parts])
 
 
 def _bfloat16(values: FloatArray) -> npt.NDArray[np.uint16]:

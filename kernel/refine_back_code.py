@@ -12,7 +12,7 @@ from kernel.code import F32, I64, Value
 from kernel.function import Body
 from kernel.group_code import group_scale, mixed_at
 from kernel.job import Field
-from kernel.layout import BACK_SUB_TILE, BACK_TILE, FLOAT
+from kernel.layout import BACK_SUB_TILE, FLOAT
 from kernel.outer_code import kept_factors, outer, projection_bytes, store_rows
 from kernel.refine_code import products
 
@@ -24,7 +24,7 @@ def write_spread(body: Body, cell: CellCode) -> None:
         for column in range(2 * layout.gates):
             code.store(code.constant(0.0), mixed_at(body, Field.d_groups, group, column))
     begin: Value = I64(0)
-    for tile, sub_tile in ((BACK_TILE, BACK_SUB_TILE), (1, 1)):
+    for tile, sub_tile in ((layout.back_tile, BACK_SUB_TILE), (1, 1)):
         with code.loop(body.size(Field.pairs), step=tile, start=begin) as first:
             rows = min(tile, code.rows_in_factor)
             with code.loop(I64(tile), step=rows) as within:
@@ -97,18 +97,16 @@ def _through_swiglu(
     pair = body.builder.add(first, within)
     factors = code.at(body.address(Field.d_factors), within, layout.factor_bytes)
     of_out = code.at(weights, layout.out_at, 1)
-    size = min(layout.gates, max(1, (code.isa.registers - BACK_SUB_TILE - 1) // BACK_SUB_TILE))
-    for begin in range(0, layout.gates, size):
-        columns = list(range(begin, min(begin + size, layout.gates)))
+    for columns in layout.back_column_blocks():
         rows = products(
             body,
             factors,
             of_out,
             steps=layout.hidden_steps,
-            outputs=layout.gates,
             rows=tile,
-            columns=columns,
+            columns=len(columns),
         )
+        of_out = code.at(of_out, layout.panel_bytes(layout.hidden_steps, columns), 1)
         for row in range(0, tile, code.rows_in_factor):
             together = rows[row : row + code.rows_in_factor]
             _swiglu_back(body, cell, pair, within, row, columns, together)
@@ -159,24 +157,23 @@ def _back_to_hidden(body: Body, weights: Value, first: Value, tile: int) -> None
     Of a palette d_rays too, what came through the rays' projection.
     """
     code, layout = body.code, body.layout
+    d_out, d_wide = body.address(Field.d_out), body.address(Field.d_wide)
     together = layout.rows_together(tile)
-    with code.loop(I64(tile), step=together) as within:
-        factors = code.at(body.address(Field.d_mixed_factors), within, layout.mixed_factor_bytes)
-        places = [body.builder.add(within, I64(row)) for row in range(together)]
-        pairs = [body.builder.add(first, place) for place in places]
-        for place, pair, totals in zip(
-            places, pairs, _to_hidden(body, factors, weights, together), strict=True
-        ):
-            for j, total in enumerate(totals):
-                d = code.add(total, body.load_state(body.address(Field.d_wide), place, j))
-                code.store(d, body.state(body.address(Field.d_out), pair, j))
-        if layout.parts > 1:
-            of_rays = code.at(weights, 1, layout.projection_bytes)
-            for pair, totals in zip(
-                pairs, _to_hidden(body, factors, of_rays, together), strict=True
-            ):
-                for j, total in enumerate(totals):
-                    code.store(total, body.state(body.address(Field.d_rays), pair, j))
+    for part in range(layout.parts):
+        of_part = code.at(weights, part, layout.projection_bytes)
+        with code.loop(I64(tile), step=together) as within:
+            d_mixed = code.at(
+                body.address(Field.d_mixed_factors), within, layout.mixed_factor_bytes
+            )
+            for row, totals in enumerate(_to_hidden(body, d_mixed, of_part, together)):
+                place = body.builder.add(within, I64(row))
+                pair = body.builder.add(first, place)
+                for j, d in enumerate(totals):
+                    if part:
+                        code.store(d, body.state(body.address(Field.d_rays), pair, j))
+                        continue
+                    whole = code.add(d, body.load_state(d_wide, place, j))
+                    code.store(whole, body.state(d_out, pair, j))
 
 
 def _to_hidden(body: Body, factors: Value, weights: Value, rows: int) -> list[list[Value]]:
@@ -186,9 +183,8 @@ def _to_hidden(body: Body, factors: Value, weights: Value, rows: int) -> list[li
         factors,
         weights,
         steps=layout.mixed_steps,
-        outputs=layout.vectors,
         rows=rows,
-        columns=list(range(layout.vectors)),
+        columns=layout.vectors,
     )
 
 
@@ -199,7 +195,7 @@ def write_collect(body: Body) -> None:
     for projection, end in enumerate(body.group_ends(), start=layout.parts):
         of_weights = code.at(weights, projection, layout.projection_bytes)
         of_gradients = code.at(gradients, projection, projection_bytes(body))
-        for tile in (BACK_TILE, 1):
+        for tile in (layout.group_tile, 1):
             with code.loop(end, step=tile, start=begin) as first:
                 rows = min(tile, code.rows_in_factor)
                 with code.loop(I64(tile), step=rows) as within:

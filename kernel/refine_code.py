@@ -35,24 +35,27 @@ def _project_tile(body: Body, weights: Value, group: Value, tile: int) -> None:
     code, layout = body.code, body.layout
     factors = code.at(body.address(Field.group_factors), group, layout.factor_bytes)
     mixed = code.at(body.address(Field.mixed), group, layout.mixed_bytes)
+    steps = layout.hidden_steps
     for columns in layout.column_blocks():
-        steps = layout.hidden_steps
         for row, totals in enumerate(_project(body, factors, weights, steps, tile, columns)):
             to = code.at(mixed, row, layout.mixed_bytes)
             for column, total in zip(columns, totals, strict=True):
                 code.store(total, code.at(to, column, layout.vector_bytes))
+        weights = code.at(weights, layout.panel_bytes(steps, columns), 1)
 
 
 def write_mix(body: Body, cell: CellCode) -> None:
     """second argument = norm(h + output projection of silu(gate) · up), by the first's weights."""
-    code, (weights, out) = body.code, body.arguments
+    code, layout, (weights, out) = body.code, body.layout, body.arguments
     begin: Value = I64(0)
-    for tile, sub_tile in ((body.layout.tile, SUB_TILE), (1, 1)):
+    for tile, sub_tile in ((layout.tile, SUB_TILE), (1, 1)):
         with code.loop(body.size(Field.pairs), step=tile, start=begin) as first:
             # One block of columns after the other: its weights stay in the first cache.
-            for columns in body.layout.column_blocks():
+            panel = weights
+            for columns in layout.column_blocks():
                 with code.loop(I64(tile), step=sub_tile) as within:
-                    _mix_inner(body, cell, weights, first, within, sub_tile, columns)
+                    _mix_inner(body, cell, panel, first, within, sub_tile, columns)
+                panel = code.at(panel, layout.panel_bytes(layout.heard_steps, columns), 1)
             _mix_outer(body, weights, first, tile, out)
         begin = first
 
@@ -60,7 +63,7 @@ def write_mix(body: Body, cell: CellCode) -> None:
 def _mix_inner(
     body: Body,
     cell: CellCode,
-    weights: Value,
+    panel: Value,
     first: Value,
     within: Value,
     tile: int,
@@ -72,7 +75,7 @@ def _mix_inner(
     factors = code.at(body.address(Field.factors), pair, layout.heard_bytes)
     inner = code.at(body.address(Field.inner), within, layout.inner_bytes)
     half, steps = len(columns) // 2, layout.heard_steps
-    for row, totals in enumerate(_project(body, factors, weights, steps, tile, columns)):
+    for row, totals in enumerate(_project(body, factors, panel, steps, tile, columns)):
         own = body.builder.add(pair, I64(row))
         groups = body.groups_of(own)
         whole = [
@@ -101,15 +104,13 @@ def _mix_outer(body: Body, weights: Value, first: Value, tile: int, out: Value) 
     together = layout.rows_together(tile)
     with code.loop(I64(tile), step=together) as within:
         inner = code.at(body.address(Field.inner), within, layout.inner_bytes)
-        columns = list(range(layout.vectors))
         rows = products(
             body,
             inner,
             weights,
             steps=layout.width_steps,
-            outputs=layout.vectors,
             rows=together,
-            columns=columns,
+            columns=layout.vectors,
         )
         for row, totals in enumerate(rows):
             pair = body.builder.add(body.builder.add(first, within), I64(row))
@@ -137,16 +138,8 @@ def norm_scale(body: Body, h: list[Value]) -> Value:
 def _project(
     body: Body, factors: Value, weights: Value, steps: int, rows: int, columns: list[int]
 ) -> list[list[Value]]:
-    """To some columns of 2 · W."""
-    return products(
-        body,
-        factors,
-        weights,
-        steps=steps,
-        outputs=2 * body.layout.gates,
-        rows=rows,
-        columns=columns,
-    )
+    """To some columns of 2 · W; weights: of their panel."""
+    return products(body, factors, weights, steps=steps, rows=rows, columns=len(columns))
 
 
 def products(
@@ -155,17 +148,16 @@ def products(
     weights: Value,
     *,
     steps: int,
-    outputs: int,
     rows: int,
-    columns: list[int],
+    columns: int,
 ) -> list[list[Value]]:
     """Sums over all inputs, [row][column] vectors, kept in registers.
 
-    factors: of consecutive rows, four bytes a step; weights: `outputs` vectors a step.
+    factors: of consecutive rows, four bytes a step; weights: a panel of so many columns.
     """
     code = body.code
     vector_bytes = code.isa.lanes * FLOAT
-    shape = [(row, i) for row in range(rows) for i in range(len(columns))]
+    shape = [(row, i) for row in range(rows) for i in range(columns)]
     at_once = body.layout.steps_at_once(steps)
 
     def more(step: Value, totals: Sequence[Value]) -> Sequence[Value]:
@@ -175,8 +167,8 @@ def products(
                 code.factor(code.at(code.at(factors, row * steps, FLOAT), at, FLOAT))
                 for row in range(rows)
             ]
-            of_step = code.at(weights, at, outputs * vector_bytes)
-            vectors = [code.weights(code.at(of_step, column, vector_bytes)) for column in columns]
+            of_step = code.at(weights, at, columns * vector_bytes)
+            vectors = [code.weights(code.at(of_step, i, vector_bytes)) for i in range(columns)]
             totals = [
                 code.multiply_factors(spread[row], vectors[i], total)
                 for (row, i), total in zip(shape, totals, strict=True)
@@ -184,4 +176,4 @@ def products(
         return totals
 
     found = code.sum_loop(steps, at_once, [code.constant(0.0) for _ in shape], more)
-    return [list(found[row * len(columns) : (row + 1) * len(columns)]) for row in range(rows)]
+    return [list(found[row * columns : (row + 1) * columns]) for row in range(rows)]
