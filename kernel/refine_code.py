@@ -157,7 +157,6 @@ def products(
     """
     code = body.code
     vector_bytes = code.isa.lanes * FLOAT
-    shape = [(row, i) for row in range(rows) for i in range(columns)]
     at_once = body.layout.steps_at_once(steps)
 
     def more(step: Value, totals: Sequence[Value]) -> Sequence[Value]:
@@ -168,12 +167,14 @@ def products(
                 for row in range(rows)
             ]
             of_step = code.at(weights, at, columns * vector_bytes)
-            vectors = [code.weights(code.at(of_step, i, vector_bytes)) for i in range(columns)]
-            totals = [
-                code.multiply_factors(spread[row], vectors[i], total)
-                for (row, i), total in zip(shape, totals, strict=True)
-            ]
+            further = list(totals)
+            for i in range(columns):  # one vector of weights at a time: registers are few
+                vector = code.weights(code.at(of_step, i, vector_bytes))
+                for row in range(rows):
+                    place = row * columns + i
+                    further[place] = code.multiply_factors(spread[row], vector, further[place])
+            totals = further
         return totals
 
-    found = code.sum_loop(steps, at_once, [code.constant(0.0) for _ in shape], more)
+    found = code.sum_loop(steps, at_once, [code.constant(0.0)] * (rows * columns), more)
     return [list(found[row * columns : (row + 1) * columns]) for row in range(rows)]
