@@ -226,6 +226,11 @@ class Code:
         return self.builder.fpext(self.load(narrow, address), self.vector)
 
     @property
+    def rows_are_factors(self) -> bool:
+        """Whether a sum over rows reads what lies as factors do: then nothing is stored twice."""
+        return not self._bfloat16
+
+    @property
     def rows_in_factor(self) -> int:
         """How many rows a sum over rows takes at once."""
         return 2 if self._bfloat16 else 1

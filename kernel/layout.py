@@ -42,7 +42,7 @@ class Hearing:
 ROLES: Mapping[CellName, int] = {"lattice": 3, "palette": 4}  # vectors that x is told by
 HEARING: Mapping[CellName, Hearing] = {
     "lattice": Hearing(1, 3, 0, tile=9, back_tile=8, group_tile=8),
-    "palette": Hearing(2, 4, 9, tile=18, back_tile=20, group_tile=10),
+    "palette": Hearing(2, 4, 9, tile=18, back_tile=12, group_tile=10),
 }
 
 
@@ -115,6 +115,11 @@ class Layout:
             for first in range(0, self.gates, size)
         ]
 
+    def back_tiles(self) -> list[tuple[int, int]]:
+        """Pairs that are taken together, and of these at once; what one leaves the next one takes."""
+        sub_tile = BACK_SUB_TILE
+        return [(self.back_tile, sub_tile), (sub_tile, sub_tile), (1, 1)]
+
     def back_column_blocks(self) -> list[list[int]]:
         """Vectors of SwiGLU's inner gradient, as many as the registers hold for a tile."""
         room = (self._isa.registers - BACK_SUB_TILE - 1) // BACK_SUB_TILE
@@ -130,7 +135,7 @@ class Layout:
 
     def rows_together(self, tile: int) -> int:
         """Of a tile's pairs, so many whose output projections the registers hold."""
-        room = (self._isa.registers - 2) // (self.vectors + 1)
+        room = (self._isa.registers - 1) // (self.vectors + 1)
         return max(n for n in range(1, tile + 1) if tile % n == 0 and (n <= room or n == 1))
 
     def steps_at_once(self, steps: int) -> int:

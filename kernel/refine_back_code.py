@@ -13,7 +13,13 @@ from kernel.function import Body
 from kernel.group_code import group_scale, mixed_at
 from kernel.job import Field
 from kernel.layout import BACK_SUB_TILE, FLOAT
-from kernel.outer_code import kept_factors, outer, projection_bytes, store_rows
+from kernel.outer_code import (
+    kept_factors,
+    outer,
+    projection_bytes,
+    store_as_factors,
+    store_rows,
+)
 from kernel.refine_code import products
 
 
@@ -23,49 +29,62 @@ def write_spread(body: Body, cell: CellCode) -> None:
     with code.loop(body.groups()) as group:
         for column in range(2 * layout.gates):
             code.store(code.constant(0.0), mixed_at(body, Field.d_groups, group, column))
+    heard, mixed = layout.parts * layout.vectors, 2 * layout.gates
     begin: Value = I64(0)
-    for tile, sub_tile in ((layout.back_tile, BACK_SUB_TILE), (1, 1)):
+    for tile, sub_tile in layout.back_tiles():
         with code.loop(body.size(Field.pairs), step=tile, start=begin) as first:
             rows = min(tile, code.rows_in_factor)
             with code.loop(I64(tile), step=rows) as within:
                 _through_norm(body, first, within, rows)
             with code.loop(I64(tile), step=sub_tile) as within:
                 _through_swiglu(body, cell, weights, first, within, sub_tile)
-            of_out = code.at(gradients, layout.out_floats_at, FLOAT)
-            outer(
-                body,
-                of_out,
-                Field.wide_inner,
-                layout.gates,
-                Field.d_wide_rows,
-                layout.vectors,
-                tile,
+            inner, d_wide, d_mixed = (
+                body.address(_rows(body, rows, factors))
+                for rows, factors in (
+                    (Field.wide_inner, Field.wide_inner),
+                    (Field.d_wide_rows, Field.d_factors),
+                    (Field.d_mixed, Field.d_mixed_factors),
+                )
             )
-            of_own = gradients
-            heard = layout.parts * layout.vectors
-            outer(body, of_own, Field.wide_h, heard, Field.d_mixed, 2 * layout.gates, tile)
+            of_out = code.at(gradients, layout.out_floats_at, FLOAT)
+            outer(body, of_out, inner, layout.gates, d_wide, layout.vectors, tile)
+            h = _tile_of(body, Field.factors, first, layout.heard_bytes)
+            outer(body, gradients, h, heard, d_mixed, mixed, tile)
             _back_to_hidden(body, weights, first, tile)
         begin = first
 
 
+def _rows(body: Body, rows: Field, factors: Field) -> Field:
+    """Where sums over rows read: the factors, where these lie as rows do."""
+    return factors if body.code.rows_are_factors else rows
+
+
+def _tile_of(body: Body, factors: Field, first: Value, size: int) -> Value:
+    """Where h, or the groups' sums, of a tile lie for sums over rows."""
+    if body.code.rows_are_factors:
+        return body.code.at(body.address(factors), first, size)
+    return body.address(Field.wide_h)
+
+
 def _through_norm(body: Body, first: Value, within: Value, rows: int) -> None:
     """The gradient of what was normed, of `rows` pairs; and their h for sums over rows."""
-    code, layout = body.code, body.layout
-    d_rows, h_rows = [], []
+    code, vectors, parts = body.code, body.layout.vectors, body.layout.parts
+    d_rows = []
     for row in range(rows):
         place = body.builder.add(within, I64(row))
         pair = body.builder.add(first, place)
         d = norm_back(body, pair, Field.norms, _output(body, pair))
-        factors = code.at(body.address(Field.d_factors), place, layout.factor_bytes)
         for j, vector in enumerate(d):
             code.store(vector, body.state(body.address(Field.d_wide), place, j))
-            code.store_factors(vector, code.at(factors, j, layout.vector_factor_bytes))
         d_rows.append(d)
-        h_rows.append(kept_factors(body, Field.factors, pair, layout.parts))
-    for field, of_rows in ((Field.d_wide_rows, d_rows), (Field.wide_h, h_rows)):
-        vectors = len(of_rows[0])
-        for j in range(vectors):
-            store_rows(body, field, within, vectors, j, [row[j] for row in of_rows])
+    for j in range(vectors):
+        of_rows = [row[j] for row in d_rows]
+        store_as_factors(body, Field.d_factors, within, j, vectors, of_rows)
+        store_rows(body, Field.d_wide_rows, within, vectors, j, of_rows)
+    pairs = [body.builder.add(first, body.builder.add(within, I64(row))) for row in range(rows)]
+    h = [kept_factors(body, Field.factors, pair, parts) for pair in pairs]
+    for j in range(parts * vectors):
+        store_rows(body, Field.wide_h, within, parts * vectors, j, [row[j] for row in h])
 
 
 def _output(body: Body, pair: Value) -> list[Value]:
@@ -138,17 +157,22 @@ def _swiglu_back(
             slope = code.multiply_add(silu, code.subtract(code.constant(1.0), sigmoid), sigmoid)
             d_gate.append(code.multiply(code.multiply(d[i], up), slope))
             d_up.append(code.multiply(d[i], silu))
-        store_rows(body, Field.wide_inner, place, layout.gates, column, inner)
+        _store_inner(body, place, column, inner)
         for at_column, values in ((column, d_gate), (up_column, d_up)):
             store_rows(body, Field.d_mixed, place, 2 * layout.gates, at_column, values)
+            store_as_factors(
+                body, Field.d_mixed_factors, place, at_column, 2 * layout.gates, values
+            )
             for k, value in enumerate(values):
-                to = code.at(
-                    body.address(Field.d_mixed_factors),
-                    body.builder.add(place, I64(k)),
-                    layout.mixed_factor_bytes,
-                )
-                code.store_factors(value, code.at(to, at_column, layout.vector_factor_bytes))
                 cell.to_groups(body, groups[k], at_column, value)
+
+
+def _store_inner(body: Body, place: Value, column: int, inner: list[Value]) -> None:
+    """Inner values are read by sums over rows alone."""
+    if body.code.rows_are_factors:
+        store_as_factors(body, Field.wide_inner, place, column, body.layout.gates, inner)
+    else:
+        store_rows(body, Field.wide_inner, place, body.layout.gates, column, inner)
 
 
 def _back_to_hidden(body: Body, weights: Value, first: Value, tile: int) -> None:
@@ -191,49 +215,47 @@ def _to_hidden(body: Body, factors: Value, weights: Value, rows: int) -> list[li
 def write_collect(body: Body) -> None:
     """d_sums of every group, by the weights of its kind, and the gradients of those."""
     code, layout, (weights, gradients) = body.code, body.layout, body.arguments
+    mixed = 2 * layout.gates
     begin: Value = I64(0)
     for projection, end in enumerate(body.group_ends(), start=layout.parts):
         of_weights = code.at(weights, projection, layout.projection_bytes)
         of_gradients = code.at(gradients, projection, projection_bytes(body))
         for tile in (layout.group_tile, 1):
             with code.loop(end, step=tile, start=begin) as first:
-                rows = min(tile, code.rows_in_factor)
-                with code.loop(I64(tile), step=rows) as within:
-                    _group_factors(body, first, within, rows)
-                outer(
-                    body,
-                    of_gradients,
-                    Field.wide_h,
-                    layout.vectors,
-                    Field.d_mixed,
-                    2 * layout.gates,
-                    tile,
-                )
-                together = layout.rows_together(tile)
-                with code.loop(I64(tile), step=together) as within:
-                    factors = code.at(
-                        body.address(Field.d_mixed_factors), within, layout.mixed_factor_bytes
-                    )
-                    for row, totals in enumerate(_to_hidden(body, factors, of_weights, together)):
-                        group = body.builder.add(body.builder.add(first, within), I64(row))
-                        scale = group_scale(body, group)
-                        for j, total in enumerate(totals):
-                            to = body.state(body.address(Field.d_sums), group, j)
-                            code.store(code.multiply(total, scale), to)
+                d_mixed = _group_gradients(body, first, tile)
+                sums = _tile_of(body, Field.group_factors, first, layout.factor_bytes)
+                rows = d_mixed if code.rows_are_factors else body.address(Field.d_mixed)
+                outer(body, of_gradients, sums, layout.vectors, rows, mixed, tile)
+                _back_to_sums(body, of_weights, d_mixed, first, tile)
             begin = first
 
 
-def _group_factors(body: Body, first: Value, within: Value, rows: int) -> None:
-    """Gradients and sums of `rows` groups, where the tile expects them."""
+def _back_to_sums(body: Body, weights: Value, d_mixed: Value, first: Value, tile: int) -> None:
     code, layout = body.code, body.layout
-    places = [body.builder.add(within, I64(row)) for row in range(rows)]
-    groups = [body.builder.add(first, place) for place in places]
-    for column in range(2 * layout.gates):
-        d = [code.load(code.vector, mixed_at(body, Field.d_groups, g, column)) for g in groups]
-        store_rows(body, Field.d_mixed, within, 2 * layout.gates, column, d)
-        for place, vector in zip(places, d, strict=True):
-            to = code.at(body.address(Field.d_mixed_factors), place, layout.mixed_factor_bytes)
-            code.store_factors(vector, code.at(to, column, layout.vector_factor_bytes))
-    h = [kept_factors(body, Field.group_factors, group) for group in groups]
-    for j in range(layout.vectors):
-        store_rows(body, Field.wide_h, within, layout.vectors, j, [row[j] for row in h])
+    together = layout.rows_together(tile)
+    with code.loop(I64(tile), step=together) as within:
+        factors = code.at(d_mixed, within, layout.mixed_factor_bytes)
+        for row, totals in enumerate(_to_hidden(body, factors, weights, together)):
+            group = body.builder.add(body.builder.add(first, within), I64(row))
+            scale = group_scale(body, group)
+            for j, total in enumerate(totals):
+                to = body.state(body.address(Field.d_sums), group, j)
+                code.store(code.multiply(total, scale), to)
+
+
+def _group_gradients(body: Body, first: Value, tile: int) -> Value:
+    """A tile's gradients as factors; where these are no rows, they and the sums as rows too."""
+    code, layout = body.code, body.layout
+    if code.rows_are_factors:
+        return mixed_at(body, Field.d_groups, first, 0)
+    rows = min(tile, code.rows_in_factor)
+    with code.loop(I64(tile), step=rows) as within:
+        groups = [body.builder.add(first, body.builder.add(within, I64(row))) for row in range(rows)]
+        for column in range(2 * layout.gates):
+            d = [code.load(code.vector, mixed_at(body, Field.d_groups, g, column)) for g in groups]
+            store_rows(body, Field.d_mixed, within, 2 * layout.gates, column, d)
+            store_as_factors(body, Field.d_mixed_factors, within, column, 2 * layout.gates, d)
+        sums = [kept_factors(body, Field.group_factors, group) for group in groups]
+        for j in range(layout.vectors):
+            store_rows(body, Field.wide_h, within, layout.vectors, j, [row[j] for row in sums])
+    return body.address(Field.d_mixed_factors)
