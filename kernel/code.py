@@ -19,6 +19,7 @@ POINTER = ir.PointerType()
 # Sums may be taken in any order and fused; infinities and NaN stay what they are.
 FREE = ("reassoc", "contract", "nsz", "arcp", "afn")
 EXPONENT_BITS, EXPONENT_BIAS = 23, 127
+CACHE_LINE = 64  # bytes
 
 Value = Any  # llvmlite has no types of its own to offer
 
@@ -68,6 +69,17 @@ class Code:
     def store(self, value: Value, address: Value) -> None:
         """A scalar or vector, as `load` reads it."""
         self.builder.store(value, address, align=2 if value.type != I8 else 1)
+
+    def prefetch(self, address: Value, size: int) -> None:
+        """Ask for `size` bytes that will be read soon; they may lie beyond what is there."""
+        name = "llvm.prefetch.p0"
+        kind = ir.FunctionType(ir.VoidType(), [POINTER, I32, I32, I32])
+        function = self.builder.module.globals.get(name) or ir.Function(
+            self.builder.module, kind, name
+        )
+        for line in range(0, size, CACHE_LINE):
+            # For reading, into the nearest cache, data.
+            self.builder.call(function, [self.at(address, line, 1), I32(0), I32(3), I32(1)])
 
     def wide(self, address: Value) -> Value:
         """A 32-bit integer in memory as a 64-bit one."""

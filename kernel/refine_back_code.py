@@ -74,6 +74,8 @@ def _through_norm(body: Body, first: Value, within: Value, rows: int) -> None:
         place = body.builder.add(within, I64(row))
         pair = body.builder.add(first, place)
         d = norm_back(body, pair, Field.norms, _output(body, pair))
+        ahead = body.builder.add(pair, I64(body.layout.back_tile))
+        code.prefetch(mixed_at(body, Field.whole, ahead, 0), body.layout.mixed_bytes)
         for j, vector in enumerate(d):
             code.store(vector, body.state(body.address(Field.d_wide), place, j))
         d_rows.append(d)
