@@ -83,7 +83,9 @@ def _geometry(
 ) -> Geometry:
     """kinds: each pair's group among those of a kind; sizes: how many groups a kind has."""
     ends = np.cumsum(sizes)
-    members = np.stack([kind + end - size for kind, end, size in zip(kinds, ends, sizes)], 1)
+    members = np.stack(
+        [kind + end - size for kind, end, size in zip(kinds, ends, sizes, strict=True)], 1
+    )
     return Geometry(
         members=np.ascontiguousarray(members, np.int32),
         group_ends=np.ascontiguousarray(ends[list(last_of_projection)], np.int64),

@@ -24,7 +24,7 @@ class LatticeCode(CellCode):
 
     @property
     def kept(self) -> Mapping[Field, Field]:
-        return KEPT | {Field.mixed: Field.at_mixed}
+        return {**KEPT, Field.mixed: Field.at_mixed}
 
     def role(self, body: Body, symbol: Value, own: Value) -> Value:
         """0: the pair's cell is empty, 1: given as this symbol, 2: given as another."""

@@ -27,7 +27,7 @@ class Hearing:
     parts: what it reads by itself, its own state first; group_projections: weights of its four
     groups, which may share some; neighbours: states beside it that are weighed and added.
     And how many of its pairs are taken through a refinement together (`tile`, of SUB_TILEs), or
-    through its gradient (`back_tile`, of BACK_SUB_TILEs), or groups through theirs (`group_tile`,
+    through its gradient (`back_tiles`, of BACK_SUB_TILEs), or groups through theirs (`group_tile`,
     even): what reads few weights from memory, and leaves few pairs over in usual puzzles.
     """
 
@@ -35,14 +35,14 @@ class Hearing:
     group_projections: int
     neighbours: int
     tile: int
-    back_tile: int
+    back_tiles: tuple[int, ...]
     group_tile: int
 
 
 ROLES: Mapping[CellName, int] = {"lattice": 3, "palette": 4}  # vectors that x is told by
 HEARING: Mapping[CellName, Hearing] = {
-    "lattice": Hearing(1, 3, 0, tile=9, back_tile=8, group_tile=8),
-    "palette": Hearing(2, 4, 9, tile=18, back_tile=12, group_tile=10),
+    "lattice": Hearing(1, 3, 0, tile=9, back_tiles=(8,), group_tile=8),
+    "palette": Hearing(2, 4, 9, tile=18, back_tiles=(12, 4), group_tile=10),
 }
 
 
@@ -79,7 +79,8 @@ class Layout:
         hearing = HEARING[network.cell]
         self.parts = hearing.parts
         self.tile = hearing.tile
-        self.back_tile, self.group_tile = hearing.back_tile, hearing.group_tile
+        self.back_tiles, self.group_tile = hearing.back_tiles, hearing.group_tile
+        self.back_tile = max(hearing.back_tiles)
         self.heard_bytes = hearing.parts * self.factor_bytes
         self.mixed_bytes = 2 * network.width * FLOAT
         self.inner_bytes = network.width * isa.factor_bytes
@@ -115,10 +116,9 @@ class Layout:
             for first in range(0, self.gates, size)
         ]
 
-    def back_tiles(self) -> list[tuple[int, int]]:
-        """Pairs that are taken together, and of these at once; what one leaves the next one takes."""
-        sub_tile = BACK_SUB_TILE
-        return [(self.back_tile, sub_tile), (sub_tile, sub_tile), (1, 1)]
+    def back_sub_tiles(self) -> list[tuple[int, int]]:
+        """Pairs that are taken together, and of these at once; what is left over goes to the next."""
+        return [*((tile, BACK_SUB_TILE) for tile in self.back_tiles), (1, 1)]
 
     def back_column_blocks(self) -> list[list[int]]:
         """Vectors of SwiGLU's inner gradient, as many as the registers hold for a tile."""
@@ -146,9 +146,7 @@ class Layout:
         """
         return next(n for n in (AT_ONCE, 2, 1) if steps % n == 0) if self.keeps else steps
 
-    def pack(
-        self, weight: FloatArray, panels: Sequence[Sequence[int]]
-    ) -> npt.NDArray[np.uint8]:
+    def pack(self, weight: FloatArray, panels: Sequence[Sequence[int]]) -> npt.NDArray[np.uint8]:
         """(outputs, inputs) float32 -> bytes in the order in which a matrix product reads them.
 
         A panel, some vectors of outputs, after the other, and in it a step after the other: the

@@ -4,11 +4,11 @@ Pairs lie as (row, column, symbol); what is gathered lies in the middle of a can
 and higher, whose border stays 0, so that every pair has eight cells around it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import final
 
 from kernel.cell_code import CellCode
-from kernel.code import F32, I32, I64, Code, Value
+from kernel.code import I32, I64, Code, Value
 from kernel.function import Body
 from kernel.group_code import add_to_d_groups, add_to_sums, clear_sums, scatter_sums, store_sums
 from kernel.job import Field
@@ -27,7 +27,8 @@ class PaletteCode(CellCode):
 
     @property
     def kept(self) -> Mapping[Field, Field]:
-        return KEPT | {
+        return {
+            **KEPT,
             Field.before: Field.at_before,
             Field.before_norms: Field.at_before_norms,
         }
@@ -132,7 +133,9 @@ def _around_gradients(body: Body, gradients: Value) -> None:
         for j in range(body.layout.vectors):
             places = [body.state(gradients, I64(i), j) for i in range(len(NEIGHBOURS))]
 
-            def more(index: Value, totals: object, j: int = j, first: Value = first) -> list[Value]:
+            def more(
+                index: Value, totals: Sequence[Value], j: int = j, first: Value = first
+            ) -> list[Value]:
                 here = body.builder.add(first, index)
                 d = body.load_state(d_seen, here, j)
                 there = [canvas.beside(here, neighbour) for neighbour in NEIGHBOURS]
@@ -141,7 +144,7 @@ def _around_gradients(body: Body, gradients: Value) -> None:
                     for at, total in zip(there, totals, strict=True)
                 ]
 
-            totals = [code.load(code.vector, place) for place in places]
-            totals = code.sum_loop(canvas.pairs_of_row, 1, totals, more)
-            for place, total in zip(places, totals, strict=True):
+            before_row = [code.load(code.vector, place) for place in places]
+            after_row = code.sum_loop(canvas.pairs_of_row, 1, before_row, more)
+            for place, total in zip(places, after_row, strict=True):
                 code.store(total, place)

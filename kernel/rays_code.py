@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from math import gcd
 from typing import final
 
-from kernel.code import F32, I64, Code, Value
+from kernel.code import I64, Code, Value
 from kernel.function import Body
 from kernel.job import Field
 from kernel.layout import FLOAT

@@ -12,7 +12,7 @@ from kernel.code import F32, I64, Value
 from kernel.function import Body
 from kernel.group_code import group_scale, mixed_at
 from kernel.job import Field
-from kernel.layout import BACK_SUB_TILE, FLOAT
+from kernel.layout import FLOAT
 from kernel.outer_code import (
     kept_factors,
     outer,
@@ -31,7 +31,7 @@ def write_spread(body: Body, cell: CellCode) -> None:
             code.store(code.constant(0.0), mixed_at(body, Field.d_groups, group, column))
     heard, mixed = layout.parts * layout.vectors, 2 * layout.gates
     begin: Value = I64(0)
-    for tile, sub_tile in layout.back_tiles():
+    for tile, sub_tile in layout.back_sub_tiles():
         with code.loop(body.size(Field.pairs), step=tile, start=begin) as first:
             rows = min(tile, code.rows_in_factor)
             with code.loop(I64(tile), step=rows) as within:
@@ -252,7 +252,9 @@ def _group_gradients(body: Body, first: Value, tile: int) -> Value:
         return mixed_at(body, Field.d_groups, first, 0)
     rows = min(tile, code.rows_in_factor)
     with code.loop(I64(tile), step=rows) as within:
-        groups = [body.builder.add(first, body.builder.add(within, I64(row))) for row in range(rows)]
+        groups = [
+            body.builder.add(first, body.builder.add(within, I64(row))) for row in range(rows)
+        ]
         for column in range(2 * layout.gates):
             d = [code.load(code.vector, mixed_at(body, Field.d_groups, g, column)) for g in groups]
             store_rows(body, Field.d_mixed, within, 2 * layout.gates, column, d)

@@ -38,9 +38,7 @@ class TrainCode(NetworkCode):
         self._read_back = self.add("read_back", _write_read_back)
         self._spread = self.add("spread", partial(write_spread, cell=self.cell), POINTER, POINTER)
         self._collect = self.add("collect", write_collect, POINTER, POINTER)
-        self._gather_back = self.add(
-            "gather_back", self.cell.write_gather_back, POINTER, POINTER
-        )
+        self._gather_back = self.add("gather_back", self.cell.write_gather_back, POINTER, POINTER)
         self._keep_question = self.add("keep_question", _write_keep_question)
         self._ask_back = self.add("ask_back", partial(_write_ask_back, cell=self.cell))
         self.add_run(self._write_train)

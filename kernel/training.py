@@ -22,8 +22,8 @@ from kernel.job import Field
 from kernel.lattice import usable_cores
 from kernel.layout import FLOAT, ROLES, FloatArray, Layout, Network
 from kernel.memory import ALIGNMENT, JobTable, aligned
-from kernel.team import team_of
 from kernel.network_code import CELLS
+from kernel.team import team_of
 from kernel.train_code import LOSS_VALUES, gradient_floats
 from kernel.weights import MATRICES, Weights, around_name, block_name
 from puzzles.kind import PuzzleSpec

@@ -135,10 +135,10 @@ class PaletteBody(Body):
 
     def symbol_vectors(self, task_rows: Tensor | None) -> Tensor:
         """What a row adds to x for each symbol: (B, symbols, D), or (1, …) without tasks."""
-        special = F.pad(self.special, (0, 0, 0, SYMBOLS - SPECIAL))
+        special: Tensor = F.pad(self.special, (0, 0, 0, SYMBOLS - SPECIAL))
         if task_rows is None:
             return special.unsqueeze(0)
-        parts = task_rows.unflatten(1, (1 + SYMBOLS, self.size))
+        parts: Tensor = task_rows.unflatten(1, (1 + SYMBOLS, self.size))
         return special + (parts[:, :1] + parts[:, 1:])
 
     def refine(self, h: Tensor, seq_len: int) -> Tensor:

@@ -123,7 +123,7 @@ class TorchStep(TrainingStep):
 
 @final
 class KernelStep(TrainingStep):
-    """A lattice or a palette on the CPU: each row forward and backward while it is in its core's cache."""
+    """Compiled for this CPU: each row forward and backward while it is in its core's cache."""
 
     def __init__(
         self,
