@@ -117,7 +117,7 @@ class Layout:
         ]
 
     def back_sub_tiles(self) -> list[tuple[int, int]]:
-        """Pairs that are taken together, and of these at once; what is left over goes to the next."""
+        """Pairs that are taken together, and of these at once; the next takes what is left."""
         return [*((tile, BACK_SUB_TILE) for tile in self.back_tiles), (1, 1)]
 
     def back_column_blocks(self) -> list[list[int]]:
