@@ -1,9 +1,10 @@
 """Learn a task that the model has never seen, from its demonstrations alone.
 
 A task is known to a model only by its embedding, and an embedding alone is known to be weak
-(arXiv 2511.02886): it is fitted first, then the whole network with it, at small rates. Where there
-are three demonstrations or more, one is held out at first: whether the others lead to it is the
-only honest word on whether the task was understood. Then it is learnt from too.
+(arXiv 2511.02886): it begins where the most similar known tasks have theirs, is fitted first, then
+the whole network with it, at small rates. Where there are three demonstrations or more, one is held
+out at first: whether the others lead to it is the only honest word on whether the task was
+understood. Then it is learnt from too.
 """
 
 import time
@@ -27,6 +28,7 @@ from training.assembly import averaged_model
 from training.dataset import DatasetError
 from training.known_table import checked_views
 from training.lane import TrainingLane
+from training.nearest import nearest_embedding
 from training.optimizers import OptimizerGroup
 from training.recipe import Halting, Lane, Loss, Optimizer, Recipe, Source, TaskTraining
 from training.task_set import NamedTask
@@ -117,12 +119,14 @@ class Adaptation:
     ) -> None:
         """Raises: CheckpointError; DatasetError if no canvas of the model holds the task."""
         self._task, self._device, self._clock = task, device, clock
+        self._began = clock()
         known, self._info = load_model(checkpoint), read_info(checkpoint)
         self.arc = smallest_canvas(known, task)
         views = checked_views(known.config, plan.views)
         self._plan = plan = plan.model_copy(update={"views": views})
         self._recipe = _recipe(known, self.arc, plan)
-        self.trm = _with_one_task(known, self.arc).to(device)
+        self._pairs, self._check = _held_out(task)
+        self.trm = _with_one_task(known.to(device), self.arc, self._pairs)
         self._ema = averaged_model(self.trm, self._recipe)
         self._optimizers = OptimizerGroup(self.trm, self._recipe.optimizer, self._recipe.tasks)
         self.optimizer_step = 0
@@ -134,13 +138,14 @@ class Adaptation:
         stop: Callable[[], bool],
     ) -> Adapted:
         """Learn until time is up, nothing is left to learn, or `stop()`."""
-        began, budget = self._clock(), 60 * self._plan.minutes
-        pairs = self._task.demonstrations
+        began, budget = self._began, 60 * self._plan.minutes
         ends = began + budget
-        if len(pairs) >= FEWEST_TO_HOLD_OUT:
+        if self._check is not None:
             until = began + budget * self._plan.held_out_share
-            self._learn("held_out", pairs[:-1], pairs[-1], (began, until, ends), on_progress, stop)
-        self._learn("all", pairs, None, (began, ends, ends), on_progress, stop)
+            times = (began, until, ends)
+            self._learn("held_out", self._pairs, self._check, times, on_progress, stop)
+        demonstrations = self._task.demonstrations
+        self._learn("all", demonstrations, None, (began, ends, ends), on_progress, stop)
         seconds = self._clock() - began
         return Adapted(self._averaged, self.arc, self.optimizer_step, self._held_out, seconds)
 
@@ -248,15 +253,25 @@ def smallest_canvas(trm: TinyRecursiveModel, task: ArcTask) -> Arc:
     )
 
 
-def _with_one_task(known: TinyRecursiveModel, arc: Arc) -> TinyRecursiveModel:
-    """The same network for one task on one canvas; its embedding begins as the known ones' mean."""
+def _held_out(task: ArcTask) -> tuple[tuple[Pair, ...], Pair | None]:
+    """What is learnt from at first, and the demonstration that is kept back to ask."""
+    pairs = task.demonstrations
+    if len(pairs) < FEWEST_TO_HOLD_OUT:
+        return pairs, None
+    return pairs[:-1], pairs[-1]
+
+
+def _with_one_task(
+    known: TinyRecursiveModel, arc: Arc, pairs: tuple[Pair, ...]
+) -> TinyRecursiveModel:
+    """The same network for one task on one canvas, on the same device.
+
+    Its embedding begins where those of known tasks answer `pairs` best.
+    """
     trm = TinyRecursiveModel(known.config.model_copy(update={"tasks": 1}), (arc.spec,))
-    state = known.state_dict()
-    table = state.pop("body.tasks")
-    rows = trm.config.table_rows
-    state["body.tasks"] = table.mean(0, keepdim=True).repeat(rows, 1)
+    state = known.state_dict() | {"body.tasks": nearest_embedding(known, arc, pairs)}
     trm.load_state_dict(state)
-    return trm
+    return trm.to(known.y_start.device)
 
 
 def _recipe(known: TinyRecursiveModel, arc: Arc, plan: AdaptationPlan) -> Recipe:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from export.bundle import export_bundle
 from export.manifest import Manifest
-from model.checkpoint import load_model, read_info
+from model.checkpoint import load_model, read_info, save_checkpoint
 from puzzles.arc import ARCS
 from puzzles.arc_task import ArcTask
 from puzzles.known_tasks import KNOWN_TASKS_FILE, read_known_tasks
@@ -190,6 +190,26 @@ def test_a_third_demonstration_is_held_out_for_half_of_the_time(checkpoint: Path
     _, seen = adapted(checkpoint, fill_task(7))  # two demonstrations only
     assert [one.state for one in seen] == ["all"] * 3
     assert all(one.held_out is None for one in seen)
+
+
+def test_what_is_held_out_does_not_say_where_learning_begins(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    far_apart = load_model(checkpoint).state_dict()
+    rng = torch.Generator().manual_seed(0)
+    far_apart["body.tasks"].normal_(std=3.0, generator=rng)  # it matters which task is near
+    info = read_info(checkpoint)
+    save_checkpoint(tmp_path / "far", info, ema=far_apart, raw=far_apart, resume=None)
+    held_out, learnt = mirror_task(7), mirror_task(7)
+    held_out["train"][2:] = fill_task(1)["train"][:1]
+    learnt["train"][:2] = fill_task(1)["train"]
+    begun = [
+        Adaptation(tmp_path / "far", ArcTask.read(raw), AdaptationPlan(views=2), device=CPU).trm
+        for raw in (mirror_task(7), held_out, learnt)
+    ]
+    asked, other_held_out, other_learnt = (trm.state_dict()["body.tasks"] for trm in begun)
+    assert torch.equal(asked, other_held_out)
+    assert not torch.equal(asked, other_learnt)
 
 
 def test_what_was_adapted_is_a_checkpoint_that_answers_the_same(
