@@ -35,17 +35,19 @@ class Body:
         """Put an address into the table."""
         self.builder.store(address, self.code.at(self.job, field, 8))
 
-    def group_ends(self) -> list[Value]:
-        """Where the groups of each group projection end; they follow each other."""
+    def group_kinds(self) -> list[tuple[int, Value, Value]]:
+        """The groups' projections, each with its first group and where its groups end."""
         ends = self.address(Field.group_ends)
-        return [
-            self.builder.load(self.code.at(ends, projection, 8), typ=I64)
-            for projection in range(self.layout.group_projections)
-        ]
+        kinds, begin = [], I64(0)
+        for kind in range(self.layout.group_projections):
+            end = self.builder.load(self.code.at(ends, kind, 8), typ=I64)
+            kinds.append((self.layout.parts + kind, begin, end))
+            begin = end
+        return kinds
 
     def groups(self) -> Value:
         """How many groups there are."""
-        return self.group_ends()[-1]
+        return self.group_kinds()[-1][-1]
 
     def groups_of(self, pair: Value) -> list[Value]:
         """A pair's four groups: its cell, row, column, and box or canvas."""

@@ -6,7 +6,7 @@ from functools import partial
 from llvmlite import ir
 
 from kernel.cell_code import CellCode
-from kernel.code import I64, POINTER
+from kernel.code import I64, POINTER, Value
 from kernel.function import Body, add_function
 from kernel.isa import Isa
 from kernel.lattice_code import LatticeCode
@@ -36,13 +36,21 @@ class NetworkCode:
         self.begin = self.add("begin", partial(write_begin, cell=cell), I64)
         self.ask = self.add("ask", partial(write_ask, cell=cell), POINTER)
         self.gather = self.add("gather", cell.write_gather, POINTER, POINTER, POINTER)
-        self.project = self.add("project", write_project, POINTER)
+        self.project = self.add("project", write_project, POINTER, I64, I64)
         self.mix = self.add("mix", partial(write_mix, cell=cell), POINTER, POINTER)
         self.read = self.add("read", write_read, I64, POINTER)
 
     def add(self, name: str, write: Callable[[Body], None], *arguments: ir.Type) -> ir.Function:
         """A function within the module: of the job's table and `arguments`."""
         return self._add(name, write, arguments)
+
+    def refine(self, body: Body, weights: Value, a: Value, b: Value, out: Value) -> None:
+        """out = one block, by its weights, of a + b."""
+        body.builder.call(self.gather, [body.job, a, b, weights])
+        for projection, begin, end in body.group_kinds():
+            of_kind = body.code.at(weights, projection, self.layout.projection_bytes)
+            body.builder.call(self.project, [body.job, of_kind, begin, end])
+        body.builder.call(self.mix, [body.job, weights, out])
 
     def add_run(self, write: Callable[[Body], None]) -> None:
         """What a thread does with its job, and the ways to have several threads do so."""

@@ -80,8 +80,3 @@ def outer(
                         totals[at] = code.multiply_factors(factors[k], vector, totals[at])
             for place, total in zip(places, totals, strict=True):
                 code.store(total, place)
-
-
-def projection_bytes(body: Body) -> int:
-    """Bytes of a projection's gradient, float32."""
-    return body.layout.projection_floats * FLOAT

@@ -16,7 +16,6 @@ from kernel.layout import FLOAT
 from kernel.outer_code import (
     kept_factors,
     outer,
-    projection_bytes,
     store_as_factors,
     store_rows,
 )
@@ -215,21 +214,19 @@ def _to_hidden(body: Body, factors: Value, weights: Value, rows: int) -> list[li
 
 
 def write_collect(body: Body) -> None:
-    """d_sums of every group, by the weights of its kind, and the gradients of those."""
-    code, layout, (weights, gradients) = body.code, body.layout, body.arguments
-    mixed = 2 * layout.gates
-    begin: Value = I64(0)
-    for projection, end in enumerate(body.group_ends(), start=layout.parts):
-        of_weights = code.at(weights, projection, layout.projection_bytes)
-        of_gradients = code.at(gradients, projection, projection_bytes(body))
-        for tile in (layout.group_tile, 1):
-            with code.loop(end, step=tile, start=begin) as first:
-                d_mixed = _group_gradients(body, first, tile)
-                sums = _tile_of(body, Field.group_factors, first, layout.factor_bytes)
-                rows = d_mixed if code.rows_are_factors else body.address(Field.d_mixed)
-                outer(body, of_gradients, sums, layout.vectors, rows, mixed, tile)
-                _back_to_sums(body, of_weights, d_mixed, first, tile)
-            begin = first
+    """d_sums of the groups of one kind, and the gradients of its weights.
+
+    arguments: its weights, their gradients, first group, end.
+    """
+    code, layout, (weights, gradients, begin, end) = body.code, body.layout, body.arguments
+    for tile in (layout.group_tile, 1):
+        with code.loop(end, step=tile, start=begin) as first:
+            d_mixed = _group_gradients(body, first, tile)
+            sums = _tile_of(body, Field.group_factors, first, layout.factor_bytes)
+            rows = d_mixed if code.rows_are_factors else body.address(Field.d_mixed)
+            outer(body, gradients, sums, layout.vectors, rows, 2 * layout.gates, tile)
+            _back_to_sums(body, weights, d_mixed, first, tile)
+        begin = first
 
 
 def _back_to_sums(body: Body, weights: Value, d_mixed: Value, first: Value, tile: int) -> None:

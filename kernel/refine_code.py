@@ -20,15 +20,12 @@ RMS_EPSILON = 1e-5
 
 
 def write_project(body: Body) -> None:
-    """mixed = each group's sum by the weights of its kind."""
-    code, layout, (weights,) = body.code, body.layout, body.arguments
-    begin: Value = I64(0)
-    for projection, end in enumerate(body.group_ends(), start=layout.parts):
-        of_kind = code.at(weights, projection, layout.projection_bytes)
-        for tile in (SUB_TILE, 1):
-            with code.loop(end, step=tile, start=begin) as group:
-                _project_tile(body, of_kind, group, tile)
-            begin = group
+    """mixed = sums of the groups of one kind by its weights; arguments: these, first group, end."""
+    code, (weights, begin, end) = body.code, body.arguments
+    for tile in (SUB_TILE, 1):
+        with code.loop(end, step=tile, start=begin) as group:
+            _project_tile(body, weights, group, tile)
+        begin = group
 
 
 def _project_tile(body: Body, weights: Value, group: Value, tile: int) -> None:

@@ -43,7 +43,5 @@ class StepCode(NetworkCode):
         """out = all blocks, one after the other, of a + b."""
         for block in range(self.network.blocks):
             weights = body.code.at(body.address(Field.blocks), block, self.layout.block_bytes)
-            body.builder.call(self.gather, [body.job, a, b, weights])
-            body.builder.call(self.project, [body.job, weights])
-            body.builder.call(self.mix, [body.job, weights, out])
+            self.refine(body, weights, a, b, out)
             a, b = out, body.address(Field.zeros)

@@ -37,7 +37,7 @@ class TrainCode(NetworkCode):
         self._loss = self.add("loss", _write_loss, I64)
         self._read_back = self.add("read_back", _write_read_back)
         self._spread = self.add("spread", partial(write_spread, cell=self.cell), POINTER, POINTER)
-        self._collect = self.add("collect", write_collect, POINTER, POINTER)
+        self._collect = self.add("collect", write_collect, POINTER, POINTER, I64, I64)
         self._gather_back = self.add("gather_back", self.cell.write_gather_back, POINTER, POINTER)
         self._keep_question = self.add("keep_question", _write_keep_question)
         self._ask_back = self.add("ask_back", partial(_write_ask_back, cell=self.cell))
@@ -86,9 +86,7 @@ class TrainCode(NetworkCode):
         for block in range(self.network.blocks):
             out = point_at_slot(body, recursion * self.network.blocks + block, self.cell.kept)
             weights = body.code.at(body.address(Field.blocks), block, self.layout.block_bytes)
-            body.builder.call(self.gather, [body.job, a, b, weights])
-            body.builder.call(self.project, [body.job, weights])
-            body.builder.call(self.mix, [body.job, weights, out])
+            self.refine(body, weights, a, b, out)
             a, b = out, body.address(Field.zeros)
         return a
 
@@ -109,7 +107,10 @@ class TrainCode(NetworkCode):
             size = self.layout.block_floats * FLOAT
             gradients = body.code.at(body.address(Field.d_blocks), block, size)
             body.builder.call(self._spread, [body.job, weights, gradients])
-            body.builder.call(self._collect, [body.job, weights, gradients])
+            for projection, begin, end in body.group_kinds():
+                of_kind = body.code.at(weights, projection, self.layout.projection_bytes)
+                d_kind = body.code.at(gradients, projection, self.layout.projection_floats * FLOAT)
+                body.builder.call(self._collect, [body.job, of_kind, d_kind, begin, end])
             body.builder.call(self._gather_back, [body.job, weights, gradients])
 
 
