@@ -1,17 +1,11 @@
 """A palette's compiled gradients against PyTorch's, on every kind of CPU there is."""
 
-import functools
-
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from torch import Tensor
 
-from kernel.compiled import Compiled
 from kernel.isa import Isa, UnsupportedError, host_isa
-from kernel.layout import Network
-from kernel.train_code import TrainCode
 from kernel.training import KernelTraining, TrainedStep
 from kernel.weights import PaletteWeights
 from model.config import ModelConfig
@@ -19,12 +13,20 @@ from model.palette import SYMBOLS, PaletteBody
 from model.trm import Carry, StepOutput, TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
 from puzzles.registry import by_name
+from tests.kernel.training_cases import (
+    ISAS,
+    LOSS,
+    Floats,
+    Ints,
+    check_directions,
+    check_gradients,
+    check_step,
+    code_of,
+)
 from tests.model.small import small_trm, sudoku
 from training.losses import IGNORED_LABEL, StepLoss, step_loss
-from training.recipe import Loss
 from training.row_loss import compiled_row_loss
 
-ISAS = (Isa(4, 32), Isa(8, 16), Isa(16, 32))
 TEN, TWENTY = by_name("arc-10x10").spec, by_name("arc-20x20").spec
 SMALL = ModelConfig(
     cell="palette",
@@ -35,16 +37,8 @@ SMALL = ModelConfig(
     expansion=2.0,
     tasks=2,
 )
-LOSS = Loss(name="softmax", q_weight=0.5, undecided=0.1)
 ROWS = 3
 TOLERANCE = 5e-5  # of float32 sums over 400 cells
-Ints = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float32]
-
-
-@functools.cache
-def code_of(network: Network, isa: Isa) -> Compiled:
-    return Compiled(TrainCode(network, isa))
 
 
 class Batch:
@@ -131,23 +125,9 @@ def check(trm: TinyRecursiveModel, spec: PuzzleSpec, isa: Isa | None = None) -> 
     batch = Batch(trm, spec)
     found, ours = compiled(trm, spec, batch, isa)
     output, loss, gradients = by_torch(trm, batch)
-    logits = output.logits.detach().numpy()[..., 1:]
-    np.testing.assert_allclose(found.y, output.carry.y.numpy(), atol=TOLERANCE)
-    np.testing.assert_allclose(found.z, output.carry.z.numpy(), atol=TOLERANCE)
-    np.testing.assert_allclose(found.logits, logits, atol=TOLERANCE)
-    np.testing.assert_allclose(found.q_halt, output.q_halt.detach().numpy(), atol=TOLERANCE)
-    assert (found.answer == 1 + logits.argmax(-1)).all()
-    answer, halt = found.losses[:, 0].mean(), found.losses[:, 1].mean()
-    np.testing.assert_allclose(answer, loss.answer.item(), rtol=1e-5)
-    np.testing.assert_allclose(halt, loss.halt.item(), rtol=1e-5)
+    check_step(found, output, loss, tolerance=TOLERANCE)
     assert found.losses[:, 3].tolist() == [0, 1, 0]
-    assert ours.keys() == gradients.keys()
-    for name, gradient in gradients.items():
-        scale = np.abs(gradient).max()
-        assert scale > 0, name
-        np.testing.assert_allclose(
-            ours[name] / scale, gradient / scale, atol=TOLERANCE, err_msg=name
-        )
+    check_gradients(ours, gradients, tolerance=TOLERANCE)
 
 
 @pytest.mark.parametrize("isa", ISAS, ids=lambda isa: f"{isa.lanes}-lanes")
@@ -173,11 +153,7 @@ def test_gradients_of_bfloat16_point_the_same_way() -> None:
     trm = palette({"hidden_size": 32}, TEN)
     batch = Batch(trm, TEN)
     _, ours = compiled(trm, TEN, batch, isa)
-    _, _, gradients = by_torch(trm, batch)
-    for name, gradient in gradients.items():
-        other = ours[name]
-        cosine = (gradient * other).sum() / np.linalg.norm(gradient) / np.linalg.norm(other)
-        assert cosine > 0.99, name
+    check_directions(ours, by_torch(trm, batch)[2])
 
 
 def test_any_number_of_threads_sums_the_same() -> None:
