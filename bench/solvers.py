@@ -19,9 +19,10 @@ from puzzles.registry import by_name
 from puzzles.restarts import Restart
 from server.engine import Engine, StepAnswers, StepInputs
 from server.lane import Job, Lane, SolveResult
+from server.plan import FRESH
 from server.policy import Budget, Finish, Spent, StepOutcome, decide
-from server.scheduler import FRESH, Scheduler
-from server.tuning import measured_slots
+from server.scheduler import Scheduler
+from server.tuning import measured_capacity
 from training.evaluation_data import EvaluationData
 
 
@@ -39,7 +40,7 @@ class Setup:
 def setups_for(subject: Subject, engine: Engine, place: Place, slots: Sequence[int]) -> list[Setup]:
     """A setup per number of slots; one as the server measures it where none is given."""
     puzzle = by_name(subject.entry.spec.name)
-    numbers = slots or (measured_slots(engine, puzzle, at_least=place.threads),)
+    numbers = slots or (measured_capacity(engine, puzzle, at_least=place.threads).slots,)
     timed = TimedEngine(engine)
     manifest = subject.manifest
     return [Setup(timed, manifest.name, puzzle, manifest.restart, number) for number in numbers]

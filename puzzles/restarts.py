@@ -7,14 +7,15 @@ attempts again.
 
 from abc import ABC, abstractmethod
 from functools import lru_cache
-from typing import Literal, final
+from itertools import chain, islice
+from typing import Literal, NamedTuple, final
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from puzzles.kind import Grid, PuzzleKind, View
-from puzzles.search import Ended, Search
+from puzzles.search import Ended, Node, Search
 
 SEED = 0
 
@@ -52,17 +53,28 @@ def _noise(attempt: int, state_len: int, scale: float) -> npt.NDArray[np.float32
     return noise
 
 
+class Attempt(NamedTuple):
+    """How an attempt sees the question; node: of a search."""
+
+    view: View
+    node: Node = Node()
+
+
 class Attempts(ABC):
-    """One puzzle's attempts, one after the other; begins with the first."""
+    """One puzzle's attempts. Several may have begun and not ended."""
 
     @property
     @abstractmethod
-    def view(self) -> View:
-        """How the present attempt sees the question."""
+    def divisible(self) -> bool:
+        """Whether another attempt is worth beginning before those that began have ended."""
 
     @abstractmethod
-    def go_on(self, ended: Ended | None) -> None:
-        """Begin the next attempt; `ended` says how this one did, None if the network did not."""
+    def begin(self) -> Attempt:
+        """The next attempt."""
+
+    @abstractmethod
+    def end(self, attempt: Attempt, ended: Ended) -> None:
+        """Say how an attempt did that came to nothing, where the network's logits are known."""
 
 
 def attempts_of(kind: PuzzleKind, question: Grid, restart: Restart) -> Attempts:
@@ -76,48 +88,55 @@ def attempts_of(kind: PuzzleKind, question: Grid, restart: Restart) -> Attempts:
 
 @final
 class OneView(Attempts):
-    """The same view again and again."""
+    """The same view again and again; only the start noise differs."""
 
     def __init__(self, view: View) -> None:
-        self._view = view
+        self._attempt = Attempt(view)
 
     @property
-    def view(self) -> View:
-        return self._view
+    def divisible(self) -> bool:
+        return True
 
-    def go_on(self, ended: Ended | None) -> None:
-        """Only the start noise differs."""
+    def begin(self) -> Attempt:
+        return self._attempt
+
+    def end(self, attempt: Attempt, ended: Ended) -> None:
+        """Nothing follows from it."""
 
 
 @final
 class _Views(Attempts):
     def __init__(self, kind: PuzzleKind, question: Grid) -> None:
-        self._views = kind.views(question, np.random.default_rng(SEED))
-        self._view = View(question, undo=_as_it_is)
-        next(self._views)  # the first is the question as it is
+        first = View(question, undo=_as_it_is)
+        others = islice(kind.views(question, np.random.default_rng(SEED)), 1, None)
+        self._views = chain((first,), others)
 
     @property
-    def view(self) -> View:
-        return self._view
+    def divisible(self) -> bool:
+        return True
 
-    def go_on(self, ended: Ended | None) -> None:  # noqa: ARG002 (views come in a fixed order)
-        self._view = next(self._views)
+    def begin(self) -> Attempt:
+        return Attempt(next(self._views))
+
+    def end(self, attempt: Attempt, ended: Ended) -> None:
+        """Views come in a fixed order."""
 
 
 @final
 class _Guesses(Attempts):
     def __init__(self, kind: PuzzleKind, question: Grid, restart: Restart) -> None:
         self._search = Search(kind, question, restart.refuted_q)
-        self._view = View(question, undo=_as_it_is)
 
     @property
-    def view(self) -> View:
-        return self._view
+    def divisible(self) -> bool:
+        return self._search.waiting > 0
 
-    def go_on(self, ended: Ended | None) -> None:
-        if ended is not None:
-            self._search.go_on(ended)
-            self._view = View(self._search.question, undo=_as_it_is)
+    def begin(self) -> Attempt:
+        node = self._search.begin()
+        return Attempt(View(self._search.question(node), undo=_as_it_is), node)
+
+    def end(self, attempt: Attempt, ended: Ended) -> None:
+        self._search.end(attempt.node, ended)
 
 
 def _as_it_is(answer: Grid) -> Grid:

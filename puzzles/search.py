@@ -33,6 +33,13 @@ class Guess(NamedTuple):
     symbol: int
 
 
+class Node(NamedTuple):
+    """A question to ask: the guesses in it, and the logarithm of their likelihood."""
+
+    guesses: tuple[Guess, ...] = ()
+    score: float = 0.0
+
+
 @dataclass(frozen=True)
 class Ended:
     """How an attempt ended: logits (S, N) of its last answer's symbols, halt logit."""
@@ -43,58 +50,67 @@ class Ended:
 
 @final
 class Search:
-    """The nodes of one puzzle, asked one after the other, the likeliest first."""
+    """The nodes of one puzzle, the likeliest first; several may be asked at once."""
 
     def __init__(self, kind: PuzzleKind, question: Grid, refuted_q: float | None) -> None:
         self._kind = kind
         self._cells = question.flatten()
         self._shape = question.shape
         self._refuted_q = -math.inf if refuted_q is None else refuted_q
-        self._waiting: list[tuple[float, int, tuple[Guess, ...]]] = []
+        self._waiting: list[tuple[float, int, Node]] = []
         self._made = 0  # nodes, so that of equals the first goes first
-        self._score = 0.0  # logarithm of the likelihood of the present node's guesses
-        self._guesses: tuple[Guess, ...] = ()
+        self._asked = 0  # nodes with guesses whose attempt has not ended
 
     @property
-    def guesses(self) -> tuple[Guess, ...]:
-        """Of the node that is asked now."""
-        return self._guesses
+    def waiting(self) -> int:
+        """Nodes that nobody asks yet."""
+        return len(self._waiting)
 
-    @property
-    def question(self) -> Grid:
-        """The node that is asked now."""
-        return self._with_guesses().reshape(self._shape)
+    def question(self, node: Node) -> Grid:
+        """What it asks."""
+        return self._with_guesses(node).reshape(self._shape)
 
-    def go_on(self, ended: Ended) -> None:
-        """Choose the next node. When none is left, it is the bare question again."""
-        if ended.q_halt >= self._refuted_q or not self._guesses:
-            self._branch(ended)
-        self._score, self._guesses = 0.0, ()
-        if self._waiting:
-            cost, _, self._guesses = heapq.heappop(self._waiting)
-            self._score = -cost
+    def begin(self) -> Node:
+        """The next node to ask. Where none waits, it is the bare question."""
+        if not self._waiting:
+            return Node()
+        self._asked += 1
+        return heapq.heappop(self._waiting)[2]
 
-    def _branch(self, ended: Ended) -> None:
-        likely = self._likelihoods(ended.logits)
+    def end(self, node: Node, ended: Ended) -> None:
+        """Branch at a node whose attempt came to nothing, unless it was refuted.
+
+        The bare question, asked again while nodes with guesses are, has been branched already.
+        """
+        if node.guesses:
+            self._asked -= 1
+            branches = ended.q_halt >= self._refuted_q
+        else:
+            branches = not (self._asked or self._waiting)
+        if branches:
+            self._branch(node, ended)
+
+    def _branch(self, node: Node, ended: Ended) -> None:
+        likely = self._likelihoods(node, ended.logits)
         second, best = np.partition(likely, -2, axis=1)[:, -2:].T
         cell = int((second + SURE * best).argmax())
         for symbol in np.flatnonzero(likely[cell] > LEAST_LIKELY).tolist():
-            score = self._score + math.log(likely[cell, symbol])
-            guesses = (*self._guesses, Guess(cell, symbol + 1))
-            heapq.heappush(self._waiting, (-score, self._made, guesses))
+            score = node.score + math.log(likely[cell, symbol])
+            further = Node((*node.guesses, Guess(cell, symbol + 1)), score)
+            heapq.heappush(self._waiting, (-score, self._made, further))
             self._made += 1
 
-    def _likelihoods(self, logits: Floats) -> Floats:
+    def _likelihoods(self, node: Node, logits: Floats) -> Floats:
         """(S, N) of the symbols that clash with nothing; zeros where a cell has its symbol."""
-        cells = self._with_guesses()
+        cells = self._with_guesses(node)
         standing = np.eye(logits.shape[1] + 1, dtype=np.float32)[cells][:, 1:]
         allowed = (self._kind.neighbours @ standing == 0) & (cells == 0)[:, np.newaxis]
         likely: Floats = np.exp(logits - logits.max(axis=1, keepdims=True)) * allowed
         likely /= np.maximum(likely.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
         return likely
 
-    def _with_guesses(self) -> npt.NDArray[np.uint8]:
-        return with_guesses(self._cells, self._guesses)
+    def _with_guesses(self, node: Node) -> npt.NDArray[np.uint8]:
+        return with_guesses(self._cells, node.guesses)
 
 
 def with_guesses(cells: npt.NDArray[np.uint8], guesses: Sequence[Guess]) -> npt.NDArray[np.uint8]:

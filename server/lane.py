@@ -13,15 +13,16 @@ from typing import TypeVar, final
 import numpy as np
 import numpy.typing as npt
 
-from puzzles.kind import Grid, Grids, PuzzleKind, Tokens, Verdict, View
-from puzzles.restarts import OneView, Restart, attempts_of, start_noise
+from puzzles.kind import Grid, Grids, PuzzleKind, Verdict, View
+from puzzles.restarts import Attempt, OneView, Restart, attempts_of, start_noise
 from puzzles.search import Ended
 from server.engine import Engine, StepInputs
 from server.lane_counts import LaneCounts
 from server.observing import Floats, Observer, SeenStep, confidence_of
+from server.plan import FRESH, Departure, Plan, PlannedRow
 from server.policy import Budget, Finish, Spent, Status, StepOutcome
 from server.request_context import current_request_id
-from server.scheduler import FRESH, Departure, Plan, PlannedRow, Scheduler
+from server.scheduler import Scheduler
 
 ScalarT = TypeVar("ScalarT", bound=np.generic)
 
@@ -40,6 +41,14 @@ class SolveResult:
     halt_probability: float | None  # of the last supervision step; None if none ran
     queue_s: float
     compute_s: float
+
+
+@dataclass
+class Trial:
+    """An attempt of a job that is in work; ended: how its last supervision step did."""
+
+    attempt: Attempt
+    ended: Ended | None = None
 
 
 @final
@@ -61,32 +70,42 @@ class Job:
         first_task: row of the task table, of the task as it is.
         """
         self.lane = lane
-        self.first_task = first_task
         self.question = question
         self.budget = budget
         self.arrived_s = arrived_s
         self.request_id = current_request_id()  # for the log, should its step fail
         self.future: Future[SolveResult] = Future()
         self.observer: Observer | None = None  # of every step; to be set before it is submitted
-        self.ended: Ended | None = None  # how the last supervision step of its attempt did
+        self._first_task = first_task
         self._attempts = (
             attempts_of(lane.puzzle, question, lane.restart) if view is None else OneView(view)
         )
-        self._ask()
+        self._trials: dict[int, Trial] = {}
 
-    def restart(self) -> None:
-        """Ask the question as the next attempt sees it: sets `view` and `tokens`."""
-        self._attempts.go_on(self.ended)
-        self._ask()
+    def may_divide(self) -> bool:
+        """Whether it has an attempt to begin beside those it makes."""
+        return self._attempts.divisible
 
-    @property
-    def task(self) -> int:
-        """Row of the task table, of the task as the present view sees it."""
-        return self.first_task + self.view.variant
+    def begin(self, number: int, over: Sequence[int]) -> View:
+        """How attempt `number` sees the question; `over`: attempts that came to nothing."""
+        for ended in over:
+            trial = self._trials.pop(ended)
+            if trial.ended is not None:
+                self._attempts.end(trial.attempt, trial.ended)
+        self._trials[number] = Trial(self._attempts.begin())
+        return self.view(number)
 
-    def _ask(self) -> None:
-        self.view = self._attempts.view
-        self.tokens: Tokens = self.lane.puzzle.encode(self.view.question)
+    def view(self, number: int) -> View:
+        """How an attempt in work sees the question."""
+        return self._trials[number].attempt.view
+
+    def task(self, number: int) -> int:
+        """Row of the task table, of the task as an attempt in work sees it."""
+        return self._first_task + self.view(number).variant
+
+    def stepped(self, number: int, ended: Ended) -> None:
+        """Say how a supervision step of an attempt did, should it be the last."""
+        self._trials[number].ended = ended
 
 
 @dataclass(frozen=True)
@@ -160,7 +179,7 @@ class Lane:
             for row, logits, q_halt in zip(
                 plan.rows, stepped.logits, stepped.q_halt.tolist(), strict=True
             ):
-                row.job.ended = Ended(logits, q_halt)
+                row.job.stepped(row.attempt, Ended(logits, q_halt))
         q_halt = stepped.q_halt.tolist()
         refuted = (stepped.q_halt < self._refuted_q).tolist()
         self.counts.steps += 1
@@ -178,7 +197,10 @@ class Lane:
         if self.restart.by != "views":
             return answers
         return np.stack(
-            [row.job.view.undo(answer) for row, answer in zip(rows, answers, strict=True)]
+            [
+                row.job.view(row.attempt).undo(answer)
+                for row, answer in zip(rows, answers, strict=True)
+            ]
         )
 
     def reset(self) -> tuple[Job, ...]:
@@ -215,13 +237,13 @@ class Lane:
         self._tokens = _continued(self._tokens, source)
         for i in np.flatnonzero(source == FRESH).tolist():
             row = rows[i]
-            if row.attempt > 1:
-                row.job.restart()
-                noise[i] = start_noise(self.restart, row.attempt, self._engine.state_len)
-            self._questions[i], self._tokens[i] = row.job.question, row.job.tokens
+            view = row.job.begin(row.attempt, row.over)
+            noise[i] = start_noise(self.restart, row.attempt, self._engine.state_len)
+            self._questions[i] = row.job.question
+            self._tokens[i] = self.puzzle.encode(view.question)
         task = None
         if self.puzzle.spec.uses_task:
-            task = np.array([row.job.task for row in rows], np.int64)
+            task = np.array([row.job.task(row.attempt) for row in rows], np.int64)
         return StepInputs(tokens=self._tokens, source=source, noise=noise, task=task)
 
 
@@ -238,7 +260,7 @@ def _show(
         outcome = report.outcomes[i]
         seen = SeenStep(
             attempt=rows[i].attempt,
-            view=rows[i].job.view,
+            view=rows[i].job.view(rows[i].attempt),
             answer=report.answers[i].copy(),
             verdict=outcome.verdict,
             halt_probability=_probability(outcome.q_halt),

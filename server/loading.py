@@ -16,7 +16,7 @@ from puzzles.registry import by_name
 from server.effort import BudgetRules
 from server.engine import Engine, OnnxEngine
 from server.kernel_engine import KernelEngine
-from server.lane import Lane
+from server.lane import Job, Lane
 from server.loaded import Loaded, OpenBundle
 from server.metrics import Metrics
 from server.scheduler import Scheduler
@@ -25,7 +25,7 @@ from server.settings import Settings, find_bundle
 from server.solver import Solver
 from server.tasks.catalog import read_rows
 from server.tasks.service import Tasks
-from server.tuning import measured_slots
+from server.tuning import Capacity, measured_capacity
 
 TASK_SLOTS = 8  # of a learnt task: one question in all turns; measuring takes longer than it saves
 
@@ -41,7 +41,7 @@ class StepShape(NamedTuple):
     runtime: str
 
 
-NO_SLOTS: Mapping[StepShape, int] = {}
+NOTHING_MEASURED: Mapping[StepShape, Capacity] = {}
 
 
 def load_solver(settings: Settings) -> Solver:
@@ -75,13 +75,15 @@ def open_bundles(settings: Settings, before: Sequence[OpenBundle] = ()) -> tuple
             raise BundleError(f"{one.path}: {paths[one.name]} is called {one.name} too")
         paths[one.name] = one.path
     same = {one.raw: one for one in before}
-    slots = {
-        _shape(one.manifest, entry, lane.runtime): lane.slots
+    measured = {
+        _shape(one.manifest, entry, lane.runtime): Capacity(lane.slots, lane.scheduler.parallel)
         for one in before
         for entry, lane in zip(one.manifest.graphs, one.lanes, strict=True)
     }
     return tuple(
-        replace(same[one.raw], path=one.path) if one.raw in same else _opened(one, settings, slots)
+        replace(same[one.raw], path=one.path)
+        if one.raw in same
+        else _opened(one, settings, measured)
         for one in found
     )
 
@@ -121,10 +123,12 @@ def _manifest_bytes(bundle: Path) -> bytes:
         raise BundleError(f"{bundle}: {error}") from error
 
 
-def _opened(read: OpenBundle, settings: Settings, slots: Mapping[StepShape, int]) -> OpenBundle:
+def _opened(
+    read: OpenBundle, settings: Settings, measured: Mapping[StepShape, Capacity]
+) -> OpenBundle:
     """Raises: BundleError, also where the directory is another one by the time it is read."""
     path, manifest = read.path, read.manifest
-    lanes = {lane.name: lane for lane in _open_lanes(path, manifest, settings, slots)}
+    lanes = {lane.name: lane for lane in _open_lanes(path, manifest, settings, measured)}
     tasks = read_rows(path, manifest, lanes.__getitem__)
     for task in tasks:
         if task.known.puzzle not in lanes:
@@ -148,17 +152,15 @@ def _open_lanes(
     bundle: Path,
     manifest: Manifest,
     settings: Settings,
-    known_slots: Mapping[StepShape, int] = NO_SLOTS,
+    measured: Mapping[StepShape, Capacity] = NOTHING_MEASURED,
 ) -> Iterator[Lane]:
-    """known_slots: of lanes in use. They were measured while nothing else ran."""
+    """measured: of lanes in use, while nothing else ran."""
     for entry in manifest.graphs:
         puzzle = _puzzle_of(bundle, entry)
         try:
             engine = _open_engine(bundle, manifest, entry, settings)
-            slots = settings.slots or known_slots.get(_shape(manifest, entry, engine.runtime))
-            slots = slots or measured_slots(
-                engine, puzzle, at_least=settings.threads or usable_cores()
-            )
+            known = measured.get(_shape(manifest, entry, engine.runtime))
+            capacity = _given(settings) or known or _measured(engine, puzzle, settings)
         except BundleError:
             raise
         except Exception as error:  # onnxruntime's errors have no common base
@@ -168,7 +170,12 @@ def _open_lanes(
             puzzle=puzzle,
             restart=manifest.restart,
             engine=engine,
-            scheduler=Scheduler(slots=slots, queue_limit=settings.queue_limit),
+            scheduler=Scheduler(
+                slots=capacity.slots,
+                queue_limit=settings.queue_limit,
+                parallel=capacity.parallel,
+                divisible=Job.may_divide,
+            ),
         )
         _warm(lane, bundle / entry.file)
         log.info(
@@ -177,10 +184,23 @@ def _open_lanes(
                 "model": lane.model,
                 "puzzle": lane.name,
                 "runtime": engine.runtime,
-                "slots": slots,
+                "slots": capacity.slots,
+                "parallel_attempts": capacity.parallel,
             },
         )
         yield lane
+
+
+def _given(settings: Settings) -> Capacity | None:
+    """What the settings say, if they say how many slots."""
+    if settings.slots is None:
+        return None
+    return Capacity(settings.slots, settings.parallel_attempts or 1)
+
+
+def _measured(engine: Engine, puzzle: PuzzleKind, settings: Settings) -> Capacity:
+    found = measured_capacity(engine, puzzle, at_least=settings.threads or usable_cores())
+    return found._replace(parallel=settings.parallel_attempts or found.parallel)
 
 
 def _warm(lane: Lane, graph: Path) -> None:

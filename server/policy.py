@@ -30,7 +30,7 @@ class StoppedBy(StrEnum):
 
 @dataclass(frozen=True)
 class Budget:
-    """What a row may use: supervision steps per attempt, attempts, time on the caller's clock."""
+    """What a job may use: supervision steps per attempt, attempts, time on the caller's clock."""
 
     max_steps: int
     attempts: int
@@ -38,7 +38,7 @@ class Budget:
 
 
 class Spent(NamedTuple):
-    """What a row has used: attempts begun, supervision steps in this attempt and in all of them."""
+    """What a job has used: attempts begun, supervision steps in this attempt and in all of them."""
 
     attempts: int = 0
     attempt_steps: int = 0
@@ -85,6 +85,7 @@ class Finish:
 Decision = Continue | Restart | Finish
 
 CONTINUE, RESTART = Continue(), Restart()
+OUT_OF_ATTEMPTS = Finish(Status.unsolved, StoppedBy.max_steps)
 OUT_OF_TIME = Finish(Status.unsolved, StoppedBy.deadline)
 
 
@@ -101,7 +102,7 @@ def decide(outcome: StepOutcome, spent: Spent, budget: Budget, now_s: float) -> 
     refuted = outcome.refuted and spent.attempts > 1  # the question itself has a solution
     attempt_over = refuted or spent.attempt_steps >= budget.max_steps
     if attempt_over and spent.attempts >= budget.attempts:
-        return Finish(Status.unsolved, StoppedBy.max_steps)
+        return OUT_OF_ATTEMPTS
     if now_s >= budget.deadline_s:
         return OUT_OF_TIME
     return RESTART if attempt_over else CONTINUE

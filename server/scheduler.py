@@ -15,34 +15,37 @@ up each of them when an attempt ends without an answer; the job waits for its ne
 So a job alone in its request waits for at most one turn of every request before it, and turns come
 at least once per attempt for as long as any request holds two slots.
 
+Where nobody waits and rows cost nothing, a job on its later attempts gets more than one: `parallel`
+rows are what the engine computes in the time of one, and those that are idle go to who can use
+them (`divisible`), each for an attempt at a time. They are counted like all others.
+
 *Background* jobs, the lines of batches, stand behind everybody else: they take a slot only while no
 other job waits, leave a part of the slots free for who comes next, and make way when an attempt
 ends while somebody waits. They have a queue of their own, without a limit: who submits them holds
 back, and nobody else is refused for them.
 """
 
-from collections import Counter
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Generic, NamedTuple, TypeVar, final
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from typing import Generic, final
 
 from server.fair_queue import FairQueue
 from server.pace import Pace
+from server.plan import Departure, JobT, Plan
 from server.policy import (
+    CONTINUE,
+    OUT_OF_ATTEMPTS,
     OUT_OF_TIME,
     Budget,
     Finish,
     Restart,
-    Spent,
     StepOutcome,
     decide,
 )
+from server.slots import Entry, Row, Slots
 
-FRESH = -1  # as `source`: the row starts anew
 SLOT_SECONDS_AT_FIRST = 1.0  # how long a row is taken to need before any has been seen
 FREE_SHARE = 4  # one slot in so many is not for background jobs, where there are two at least
-
-JobT = TypeVar("JobT", bound=Hashable)
 
 
 class QueueFullError(Exception):
@@ -53,61 +56,32 @@ class QueueFullError(Exception):
         self.retry_after_s = retry_after_s
 
 
-class PlannedRow(NamedTuple, Generic[JobT]):
-    """One row of a plan: continue row `source` of the previous plan, or begin `attempt` FRESH."""
-
-    job: JobT
-    source: int
-    attempt: int  # counts from 1
-
-
-@dataclass(frozen=True)
-class Departure(Generic[JobT]):
-    """A job that is done. `row`: its row in the settled plan, None if it never got a slot."""
-
-    job: JobT
-    finish: Finish
-    spent: Spent
-    arrived_s: float
-    started_s: float | None
-    left_s: float
-    row: int | None = None
-
-
-@dataclass(frozen=True)
-class Plan(Generic[JobT]):
-    """The rows of the next supervision step, and the jobs whose deadline passed while waiting."""
-
-    rows: tuple[PlannedRow[JobT], ...]
-    expired: tuple[Departure[JobT], ...] = ()
-
-
-@dataclass
-class _Entry:
-    """A job's state while it waits or works."""
-
-    request: Hashable
-    budget: Budget
-    arrived_s: float
-    background: bool
-    spent: Spent = field(default_factory=Spent)
-    source: int = FRESH
-    started_s: float | None = None
-
-
 @final
 class Scheduler(Generic[JobT]):
     """A bounded fair queue before a fixed number of slots. A step costs O(rows + log waiting)."""
 
-    def __init__(self, *, slots: int, queue_limit: int) -> None:
+    def __init__(
+        self,
+        *,
+        slots: int,
+        queue_limit: int,
+        parallel: int = 1,
+        divisible: Callable[[JobT], bool] = lambda _: True,
+    ) -> None:
+        """parallel: rows that a step computes in the time of one.
+
+        divisible: whether a job has an attempt to begin beside those it makes; asked in `plan`.
+        """
         self._slots = slots
         self._queue_limit = queue_limit
-        self._entries: dict[JobT, _Entry] = {}  # of every job that is here
+        self._parallel = min(parallel, slots)
+        self._divisible = divisible
+        self._entries: dict[JobT, Entry[JobT]] = {}  # of every job that is here
         self._queue: FairQueue[JobT] = FairQueue()
         self._background: FairQueue[JobT] = FairQueue()
         self._background_slots = max(1, slots - max(1, slots // FREE_SHARE))
-        self._working: dict[JobT, _Entry] = {}  # in the order of rows
-        self._slots_of: Counter[Hashable] = Counter()  # by request, those that hold any
+        self._rows: Slots[JobT] = Slots()
+        self._planned: tuple[Row[JobT], ...] = ()  # those of the last plan
         self._pace = Pace(slots / SLOT_SECONDS_AT_FIRST)
         self._settled_s = 0.0  # when slots were last seen, for the pace
 
@@ -115,6 +89,11 @@ class Scheduler(Generic[JobT]):
     def slots(self) -> int:
         """Rows of a plan, at most."""
         return self._slots
+
+    @property
+    def parallel(self) -> int:
+        """Attempts that a job makes at once, at most."""
+        return self._parallel
 
     @property
     def waiting(self) -> int:
@@ -129,7 +108,7 @@ class Scheduler(Generic[JobT]):
     @property
     def working(self) -> int:
         """Rows in slots."""
-        return len(self._working)
+        return len(self._rows)
 
     @property
     def room(self) -> int:
@@ -157,24 +136,28 @@ class Scheduler(Generic[JobT]):
         request: Hashable | None = None,
         *,
         background: bool = False,
+        alone: bool = False,
     ) -> None:
         """Queue a job that arrived at `now_s`, in its request's line; None: a line of its own.
 
+        alone: it makes its attempts one after the other.
         Raises: QueueFullError, which a background job never meets.
         """
         if not background:
             self.check_room(1)
-        entry = _Entry(job if request is None else request, budget, now_s, background)
+        line = job if request is None else request
+        entry = Entry[JobT](line, budget, now_s, background, alone)
         self._entries[job] = entry
         self._queue_of(entry).push(job, entry.request, budget.deadline_s)
 
     def cancel(self, job: JobT) -> None:
-        """Forget a job, wherever it is; its slot is free from the next plan on."""
-        if job in self._working:
-            self._leave_slot(job)
-        entry = self._entries.pop(job, None)
-        if entry is not None:
-            self._queue_of(entry).remove(job)
+        """Forget a job, wherever it is; its slots are free from the next plan on."""
+        entry = self._entries.get(job)
+        if entry is None:
+            return
+        self._rows.leave_all(entry)
+        self._queue_of(entry).remove(job)
+        del self._entries[job]
 
     def limit_deadlines(self, deadline_s: float) -> None:
         """Let no job that is here now run past `deadline_s`."""
@@ -193,7 +176,7 @@ class Scheduler(Generic[JobT]):
 
     def reset(self) -> tuple[JobT, ...]:
         """Empty the slots, whose carry is lost, and return their jobs; the queue stays."""
-        jobs = tuple(self._working)
+        jobs = self._rows.jobs
         for job in jobs:
             self.cancel(job)
         return jobs
@@ -211,72 +194,111 @@ class Scheduler(Generic[JobT]):
             for queue in (self._queue, self._background)
             for job in queue.pop_late(now_s)
         )
-        if not self._working:
+        if not self._rows:
             self._settled_s = now_s
-        while self._queue and len(self._working) < self._slots:
+        while self._queue and len(self._rows) < self._slots:
             self._take_slot(self._queue.pop(), now_s)
-        while self._background and len(self._working) < self._background_slots:
+        while self._background and len(self._rows) < self._background_slots:
             self._take_slot(self._background.pop(), now_s)
-        rows = tuple(
-            PlannedRow(job, entry.source, entry.spent.attempts)
-            for job, entry in self._working.items()
-        )
-        return Plan(rows, expired)
+        if len(self._rows) < self._parallel and not self._somebody_waits:
+            self._divide_jobs()
+        self._planned = tuple(self._rows)
+        return Plan(tuple(row.planned() for row in self._planned), expired)
 
     def settle(
         self, plan: Plan[JobT], outcomes: Sequence[StepOutcome], now_s: float
     ) -> list[Departure[JobT]]:
-        """Take in a supervision step: `outcomes[i]` is of `plan.rows[i]`. Returns who is done."""
-        departures = []
-        for row, (planned, outcome) in enumerate(zip(plan.rows, outcomes, strict=True)):
-            entry = self._working.get(planned.job)
-            if entry is None:  # cancelled during the step
+        """Take in a supervision step: `outcomes[i]` is of `plan.rows[i]`. Returns who is done.
+
+        plan: the last one.
+        """
+        restarts, departures = [], []
+        for place, (row, outcome) in enumerate(zip(self._planned, outcomes, strict=True)):
+            if not row.seated:  # cancelled, or solved by another row
                 continue
-            entry.spent = entry.spent.after_step()
-            entry.source = row
-            decision = decide(outcome, entry.spent, entry.budget, now_s)
-            if isinstance(decision, Finish):
-                self._leave_slot(planned.job)
-                departures.append(self._depart(planned.job, decision, now_s, row))
-            elif isinstance(decision, Restart):
-                self._restart(planned.job, entry)
+            entry = row.entry
+            row.steps += 1
+            row.source = place
+            entry.steps += 1
+            decision = decide(outcome, entry.spent(row), entry.budget, now_s)
+            if decision is CONTINUE:
+                continue
+            if isinstance(decision, Restart):
+                restarts.append(row)
+            elif decision == OUT_OF_ATTEMPTS and len(entry.rows) > 1:
+                self._rows.leave(row)  # the others have attempts to end
+            elif isinstance(decision, Finish):
+                departures.append(self._depart(row.job, decision, now_s, row))
+        for row in restarts:
+            if row.seated:  # or another row has solved it
+                self._restart(row)
         if len(plan.rows) == self._slots:
             self._pace.saw(len(departures), now_s - self._settled_s)
         self._settled_s = now_s
         return departures
 
-    def _restart(self, job: JobT, entry: _Entry) -> None:
-        """Begin another attempt: in place, or in line if the request must let others in."""
-        entry.source = FRESH
-        queue = self._queue_of(entry)
-        others_wait = self._slots_of[entry.request] > 1 and queue.holds_other_than(entry.request)
-        if others_wait or (entry.background and self._queue):
-            self._leave_slot(job)
-            queue.push(job, entry.request, entry.budget.deadline_s)
-        else:
-            entry.spent = entry.spent.after_restart()
+    def _divide_jobs(self) -> None:
+        """Let jobs begin an attempt beside those they make: one each, as far as rows go.
 
-    def _queue_of(self, entry: _Entry) -> FairQueue[JobT]:
+        A job gets a further row for each attempt that has come to nothing, so that no more work is
+        wasted than was needed.
+        """
+        for job in self._rows.jobs:
+            entry = self._entries[job]
+            in_vain = entry.attempts - len(entry.rows)
+            may = len(entry.rows) <= in_vain and entry.attempts < entry.budget.attempts
+            if may and not entry.alone and self._divisible(job):
+                self._rows.begin(job, entry)
+            if len(self._rows) == self._parallel:
+                break
+
+    @property
+    def _somebody_waits(self) -> bool:
+        return bool(self._queue or self._background)
+
+    def _restart(self, row: Row[JobT]) -> None:
+        """Begin another attempt: in place, or in line if the request must let others in.
+
+        Not at all if another row of the job has begun the last of them.
+        """
+        entry = row.entry
+        entry.over.append(row.attempt)
+        if entry.attempts < entry.budget.attempts and not self._makes_way(entry):
+            row.begin_next()
+            return
+        self._rows.leave(row)
+        if not entry.rows:
+            self._queue_of(entry).push(row.job, entry.request, entry.budget.deadline_s)
+
+    def _makes_way(self, entry: Entry[JobT]) -> bool:
+        if len(entry.rows) > 1 and (self._somebody_waits or len(self._rows) > self._parallel):
+            return True
+        others_wait = self._queue_of(entry).holds_other_than(entry.request)
+        if self._rows.held_by(entry.request) > 1 and others_wait:
+            return True
+        return entry.background and bool(self._queue)
+
+    def _queue_of(self, entry: Entry[JobT]) -> FairQueue[JobT]:
         return self._background if entry.background else self._queue
 
     def _take_slot(self, job: JobT, now_s: float) -> None:
         entry = self._entries[job]
         if entry.started_s is None:
             entry.started_s = now_s
-        entry.spent = entry.spent.after_restart()
-        self._working[job] = entry
-        self._slots_of[entry.request] += 1
-
-    def _leave_slot(self, job: JobT) -> None:
-        request = self._working.pop(job).request
-        self._slots_of[request] -= 1
-        if not self._slots_of[request]:
-            del self._slots_of[request]
+        self._rows.begin(job, entry)
 
     def _depart(
-        self, job: JobT, finish: Finish, now_s: float, row: int | None = None
+        self, job: JobT, finish: Finish, now_s: float, row: Row[JobT] | None = None
     ) -> Departure[JobT]:
+        """row: the one by which it is done; None: it waited."""
         entry = self._entries.pop(job)
+        self._rows.leave_all(entry)
         return Departure(
-            job, finish, entry.spent, entry.arrived_s, entry.started_s, left_s=now_s, row=row
+            job,
+            finish,
+            entry.spent(row),
+            entry.arrived_s,
+            entry.started_s,
+            left_s=now_s,
+            row=row.source if row else None,
         )

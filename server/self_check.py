@@ -5,7 +5,7 @@ import numpy as np
 from export.manifest import BundleError
 from puzzles.kind import PuzzleSpec
 from server.engine import Engine, StepInputs
-from server.scheduler import FRESH
+from server.plan import FRESH
 
 ROWS = 4
 STEPS = 2  # a fresh one, and one that goes on from its carry

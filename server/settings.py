@@ -86,6 +86,12 @@ class Settings(BaseSettings):
     slots: int | None = Field(
         None, ge=1, description="rows of a supervision step, per puzzle size; unset: measured"
     )
+    parallel_attempts: int | None = Field(
+        None,
+        ge=1,
+        description="later attempts that a puzzle makes at once while nobody waits; unset: as many "
+        "as take no longer than one, measured with the slots, or 1 where these are given",
+    )
     queue_limit: int = Field(
         1024, ge=1, description="puzzles that may wait for a slot, per puzzle size"
     )

@@ -17,8 +17,8 @@ from typing import final
 from server.breaker import Breaker
 from server.lane import Job, Lane, SolveResult, StepReport
 from server.metrics import Metrics
+from server.plan import Departure, Plan
 from server.roster import Roster
-from server.scheduler import Departure, Plan
 
 log = logging.getLogger(__name__)
 
@@ -121,8 +121,14 @@ class Worker:
             for lane in () if behind else self.lanes:
                 lane.scheduler.check_room(sum(job.lane is lane for job in queued))
             for job in queued:
-                scheduler = job.lane.scheduler
-                scheduler.submit(job, job.budget, job.arrived_s, request, background=behind)
+                job.lane.scheduler.submit(
+                    job,
+                    job.budget,
+                    job.arrived_s,
+                    request,
+                    background=behind,
+                    alone=job.observer is not None,  # who watches follows one attempt at a time
+                )
             self._changed.notify()
         for job in queued:  # weakly, so that a job, and with it its lane, is no cycle
             job.future.add_done_callback(partial(self._forget_cancelled, weakref.ref(job)))
@@ -240,7 +246,7 @@ class Worker:
         log.exception("supervision step failed", extra=fields)
         self._metrics.engine_failure(lane.name)
         breaker = self._roster.breaker(lane)
-        lost = [row.job for row in plan.rows]
+        lost = list(dict.fromkeys(row.job for row in plan.rows))
         with self._changed:
             for job in lost:
                 lane.scheduler.cancel(job)

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from model.stepper import FRESH, StepAnswers, Stepper
-from puzzles.kind import Grid, Verdict
-from puzzles.restarts import Restart, attempts_of, start_noise
+from puzzles.kind import Grid, Verdict, View
+from puzzles.restarts import Attempt, Restart, attempts_of, start_noise
 from puzzles.search import Ended
 from training.evaluation_data import EvaluationData
 
@@ -113,12 +113,21 @@ class _Puzzles:
         self.restart = restart
         shape = (data.kind.spec.height, data.kind.spec.width)
         self.questions: list[Grid] = [cells.reshape(shape) for cells in data.questions]
-        self.attempts = [attempts_of(data.kind, question, restart) for question in self.questions]
+        self._attempts = [attempts_of(data.kind, question, restart) for question in self.questions]
+        self._present: dict[int, Attempt] = {}
         self.ended: dict[int, Ended] = {}  # how the last supervision step of each puzzle did
 
-    def tokens(self, puzzle: int) -> npt.NDArray[np.int32]:
-        """What its present attempt asks."""
-        return self.data.kind.encode(self.attempts[puzzle].view.question)
+    def view(self, puzzle: int) -> View:
+        """How its present attempt sees the question."""
+        return self._present[puzzle].view
+
+    def begin(self, puzzle: int) -> npt.NDArray[np.int32]:
+        """Begin its next attempt; returns what that asks, as tokens (S,)."""
+        attempts = self._attempts[puzzle]
+        if puzzle in self.ended:
+            attempts.end(self._present[puzzle], self.ended[puzzle])
+        self._present[puzzle] = attempts.begin()
+        return self.data.kind.encode(self.view(puzzle).question)
 
 
 @final
@@ -144,7 +153,7 @@ class _Attempt:
         while waiting or len(rows):
             fresh = [waiting.popleft() for _ in range(self._budget.slots - len(rows)) if waiting]
             for puzzle in fresh:
-                self._begin(puzzle)
+                self._tokens[puzzle] = self._puzzles.begin(puzzle)
             rows = np.concatenate((rows, np.array(fresh, np.int64)))
             steps = np.concatenate((steps, np.zeros(len(fresh), np.int64))) + 1
             source = np.concatenate((source, np.full(len(fresh), FRESH, np.int64)))
@@ -155,18 +164,13 @@ class _Attempt:
             rows, steps = rows[source], steps[source]
             yield len(puzzles) - len(waiting) - len(rows)
 
-    def _begin(self, puzzle: int) -> None:
-        if self._attempt > 1:
-            self._puzzles.attempts[puzzle].go_on(self._puzzles.ended.get(puzzle))
-        self._tokens[puzzle] = self._puzzles.tokens(puzzle)
-
     def _settle(self, rows: Ints, steps: Ints, answers: StepAnswers) -> Bools:
         """Write down what each row did; (B,) bool, which of them leave."""
         refuted = answers.q_halt < self._refuted_q
         done: Bools = refuted | (steps >= self._budget.most)
         kind, solves = self._data.kind, self._solves
         for i, (row, step) in enumerate(zip(rows.tolist(), steps.tolist(), strict=True)):
-            grid = self._puzzles.attempts[row].view.undo(kind.decode(answers.answer[i]))
+            grid = self._puzzles.view(row).undo(kind.decode(answers.answer[i]))
             right = grid.ravel() == self._data.answers[row]
             verified = kind.verify(self._puzzles.questions[row], grid) is Verdict.solved
             solves.steps[row, self._attempt - 1] = step

@@ -2,7 +2,8 @@
 
 Requests of one or several puzzles arrive, clients leave (also during a supervision step), steps
 fail, deadlines pass, the server drains. Whatever happens: every job ends exactly once, no slot is
-lost or taken twice, a row only ever continues its own state, and requests take turns.
+lost or taken twice, a row only ever continues its own state, requests take turns, and a job gets
+further rows only while nobody waits.
 """
 
 import math
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from puzzles.kind import Verdict
+from server.plan import FRESH, Departure, Plan
 from server.policy import Budget, Status, StepOutcome, StoppedBy
-from server.scheduler import FRESH, Departure, Plan, QueueFullError, Scheduler
+from server.scheduler import QueueFullError, Scheduler
 
 QUEUE_LIMIT = 12
 LONGEST_RUN = 1000  # supervision steps that everything left must end in; no budget needs a tenth
@@ -44,15 +46,28 @@ class Request:
 class SchedulerMachine(RuleBasedStateMachine):
     """Rules are what may happen; invariants and the checks in them are what is promised."""
 
-    @initialize(slots=st.integers(1, 5), max_steps=st.integers(1, 4), attempts=st.integers(1, 3))
-    def begin(self, slots: int, max_steps: int, attempts: int) -> None:
+    @initialize(
+        slots=st.integers(1, 5),
+        max_steps=st.integers(1, 4),
+        attempts=st.integers(1, 7),
+        parallel=st.integers(1, 5),
+    )
+    def begin(self, slots: int, max_steps: int, attempts: int, parallel: int) -> None:
         self.slots, self.max_steps, self.attempts = slots, max_steps, attempts
-        self.scheduler: Scheduler[Question] = Scheduler(slots=slots, queue_limit=QUEUE_LIMIT)
+        self.parallel = parallel
+        self.scheduler: Scheduler[Question] = Scheduler(
+            slots=slots,
+            queue_limit=QUEUE_LIMIT,
+            parallel=parallel,
+            divisible=lambda question: question.number % 3 > 0,
+        )
         self.now_s = 0.0
         self.here: list[Question] = []
         self.started: set[Question] = set()
         self.known: list[Question] = []
         self.carry: list[tuple[Question, int, int]] = []  # whose state, attempt, age in steps
+        self.begun: set[tuple[Question, int]] = set()  # attempts
+        self.told: set[tuple[Question, int]] = set()  # of these, that a later one knows as over
 
     @rule(
         needs=st.lists(st.integers(1, 6), min_size=1, max_size=5),
@@ -70,7 +85,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         for need in needs:
             question = Question(len(self.known), request, need, deadline_s)
             budget = Budget(self.max_steps, self.attempts, deadline_s)
-            self.scheduler.submit(question, budget, self.now_s, request)
+            alone = question.number % 4 == 0
+            self.scheduler.submit(question, budget, self.now_s, request, alone=alone)
             request.questions.append(question)
             self.known.append(question)
             self.here.append(question)
@@ -116,9 +132,9 @@ class SchedulerMachine(RuleBasedStateMachine):
     @rule()
     def fail(self) -> None:
         """The engine breaks in a step: its rows are lost, and nothing else is."""
-        rows = [row.job for row in self._planned().rows]
+        jobs = dict.fromkeys(row.job for row in self._planned().rows)
         lost = self.scheduler.reset()
-        assert list(lost) == rows
+        assert list(lost) == list(jobs)
         for question in lost:
             question.ends += 1
             self.here.remove(question)
@@ -132,22 +148,50 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     def _planned(self) -> Plan[Question]:
         before = {job for job, _, _ in self._rows_here()}
+        further_before = self._further_rows
         plan = self.scheduler.plan(self.now_s)
         for departure in plan.expired:
             assert departure.finish.stopped_by is StoppedBy.deadline
             assert departure.job.deadline_s <= self.now_s
             self._end(departure)
-        jobs = [row.job for row in plan.rows]
+        jobs = list(dict.fromkeys(row.job for row in plan.rows))
         late = [job for job in self.here if job not in jobs and job.deadline_s <= self.now_s]
         assert not late, "late in the queue"
-        assert len(set(jobs)) == len(jobs) <= self.slots, "a slot taken twice"
-        assert len(jobs) == self.slots or not self.scheduler.waiting, "an empty slot beside a queue"
+        assert len(plan.rows) <= self.slots, "a slot taken twice"
+        assert len(plan.rows) == self.slots or not self.scheduler.waiting, "an empty slot"
+        self._check_attempts(plan)
+        if self._further_rows > further_before:
+            assert not self.scheduler.waiting, "further rows while others wait"
+            assert len(plan.rows) <= self.parallel, "further rows that cost time"
+        self._check_turns([job for job in jobs if job not in before], set(jobs))
+        return plan
+
+    @property
+    def _further_rows(self) -> int:
+        """Rows of jobs that have one already."""
+        return self.scheduler.working - (len(self.here) - self.scheduler.waiting)
+
+    def _check_attempts(self, plan: Plan[Question]) -> None:
+        """Rows go on with their own state; each attempt begins once, and ends before it is over."""
+        working = {(row.job, row.attempt) for row in plan.rows}
+        assert len(working) == len(plan.rows)
         for row in plan.rows:
             if row.source != FRESH:
                 job, attempt, _ = self.carry[row.source]
                 assert (job, attempt) == (row.job, row.attempt), "the state of another row"
-        self._check_turns([job for job in jobs if job not in before], set(jobs))
-        return plan
+                continue
+            assert (row.job, row.attempt) not in self.begun
+            self.begun.add((row.job, row.attempt))
+            over = {(row.job, attempt) for attempt in row.over}
+            assert len(over) == len(row.over)
+            assert over <= self.begun - self.told - working
+            self.told |= over
+        for job in {job for job, _ in working}:
+            rows = [attempt for owner, attempt in working if owner is job]
+            assert len(rows) == 1 or (job.number % 4 and job.number % 3)
+            begun = {(job, attempt) for attempt in range(1, max(rows) + 1)}
+            last = max(rows) == self.attempts  # what ends beside it is of no use to anybody
+            assert last or begun <= self.told | working, "an attempt that nobody was told of"
 
     def _check_turns(self, came: list[Question], working: set[Question]) -> None:
         for question in came:
@@ -185,9 +229,9 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_lost(self) -> None:
-        there = self.scheduler.waiting + self.scheduler.working
-        assert there == len(self.here)
-        assert self.scheduler.idle == (there == 0)
+        assert self._further_rows >= 0
+        assert self._further_rows == 0 or self.parallel > 1
+        assert self.scheduler.idle == (not self.here)
         assert self.scheduler.working <= self.slots
         assert self.scheduler.waiting <= QUEUE_LIMIT + self.slots
 

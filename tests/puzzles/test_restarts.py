@@ -19,10 +19,11 @@ WAYS: tuple[Literal["noise", "views", "search"], ...] = ("noise", "views", "sear
 def asked(by: Literal["noise", "views", "search"], attempts: int) -> list[bytes]:
     """What each attempt asks."""
     at = attempts_of(NINE, EXAMPLE.question, Restart(by=by, noise_scale=0.5))
-    questions = [at.view.question.tobytes()]
-    for _ in range(attempts - 1):
-        at.go_on(IN_DOUBT)
-        questions.append(at.view.question.tobytes())
+    questions = []
+    for _ in range(attempts):
+        attempt = at.begin()
+        questions.append(attempt.view.question.tobytes())
+        at.end(attempt, IN_DOUBT)
     return questions
 
 
@@ -52,8 +53,19 @@ def test_later_attempts_start_from_noise(by: Literal["noise", "search"]) -> None
 
 def test_a_search_without_an_answer_asks_the_same_again() -> None:
     at = attempts_of(NINE, EXAMPLE.question, Restart(by="search"))
-    at.go_on(None)
-    assert np.array_equal(at.view.question, EXAMPLE.question)
+    for _ in range(2):
+        assert np.array_equal(at.begin().view.question, EXAMPLE.question)
+
+
+@pytest.mark.parametrize("by", WAYS)
+def test_only_a_search_must_wait_for_an_attempt_to_end(
+    by: Literal["noise", "views", "search"],
+) -> None:
+    at = attempts_of(NINE, EXAMPLE.question, Restart(by=by))
+    first = at.begin()
+    assert at.divisible is (by != "search")
+    at.end(first, IN_DOUBT)
+    assert at.divisible
 
 
 @pytest.mark.parametrize("by", WAYS)
@@ -61,7 +73,8 @@ def test_an_answer_comes_back_as_one_to_the_question(
     by: Literal["noise", "views", "search"],
 ) -> None:
     at = attempts_of(NINE, EXAMPLE.question, Restart(by=by))
-    at.go_on(IN_DOUBT)
-    undone = at.view.undo(at.view.question)
+    at.end(at.begin(), IN_DOUBT)
+    view = at.begin().view
+    undone = view.undo(view.question)
     given = EXAMPLE.question > 0
     assert np.array_equal(undone[given], EXAMPLE.question[given])

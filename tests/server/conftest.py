@@ -35,6 +35,7 @@ def client(bundle: Path) -> Iterator[TestClient]:
     settings = Settings(
         bundles=(bundle,),
         threads=1,
+        parallel_attempts=1,  # steps are counted
         max_steps=64,
         batch_limit=50,
         queue_limit=50,

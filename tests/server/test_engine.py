@@ -10,7 +10,7 @@ import pytest
 from export.manifest import BundleError, GraphEntry, Manifest
 from server.buffers import StepBuffers, bucket_of
 from server.engine import OnnxEngine, StepAnswers, StepInputs, check_tensors
-from server.scheduler import FRESH
+from server.plan import FRESH
 from tests.server.tiny_bundle import FOUR, HARD, four_solutions, with_empty
 
 SOLUTION = four_solutions()[0]

@@ -4,8 +4,9 @@ import pytest
 
 from puzzles.kind import Verdict
 from server.fair_queue import STALE_AT_LEAST, FairQueue
+from server.plan import Departure
 from server.policy import Budget, StepOutcome
-from server.scheduler import Departure, Scheduler
+from server.scheduler import Scheduler
 
 WRONG = StepOutcome(Verdict.wrong, -1.0)
 SOLVED = StepOutcome(Verdict.solved, 1.0)

@@ -149,7 +149,7 @@ def test_a_warm_server_is_alive_and_ready(client: TestClient) -> None:
 
 
 def test_a_server_that_was_not_started_is_not_ready(bundle: Path) -> None:
-    settings = Settings(bundles=(bundle,), threads=1)
+    settings = Settings(bundles=(bundle,), threads=1, parallel_attempts=1)
     unstarted = TestClient(create_app(load_solver(settings), settings))
     assert unstarted.get("/healthz").status_code == 200
     assert unstarted.get("/readyz").status_code == 503
@@ -157,7 +157,7 @@ def test_a_server_that_was_not_started_is_not_ready(bundle: Path) -> None:
 
 
 def test_a_draining_server_is_not_ready_and_takes_no_puzzle(bundle: Path) -> None:
-    settings = Settings(bundles=(bundle,), threads=1)
+    settings = Settings(bundles=(bundle,), threads=1, parallel_attempts=1)
     solver = load_solver(settings)
     with TestClient(create_app(solver, settings)) as client:
         solver.drain(10.0)
@@ -177,7 +177,7 @@ def test_the_documentation_describes_every_endpoint(client: TestClient) -> None:
 
 
 def test_metrics_count_what_happened(bundle: Path) -> None:
-    settings = Settings(bundles=(bundle,), threads=1)
+    settings = Settings(bundles=(bundle,), threads=1, parallel_attempts=1)
     with TestClient(create_app(load_solver(settings), settings)) as client:
         solve(client, **four(5))
         solve(client, **four(8), max_steps=2, attempts=3)

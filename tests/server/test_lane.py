@@ -12,8 +12,9 @@ from puzzles.restarts import Restart
 from server.engine import Engine, StepAnswers, StepInputs
 from server.lane import Job, Lane, SolveResult
 from server.loading import load_solver
+from server.plan import FRESH
 from server.policy import Budget
-from server.scheduler import FRESH, Scheduler
+from server.scheduler import Scheduler
 from server.schemas import SolveRequest
 from server.settings import Settings
 from tests.server.tiny_bundle import FOUR, HARD, four_solutions, with_empty, write_bundle
@@ -83,6 +84,7 @@ def run(
     budget: Budget,
     *questions: Grid,
     engine: RecordingEngine | None = None,
+    parallel: int = 1,
 ) -> tuple[list[StepInputs], list[SolveResult]]:
     """Run a lane to the end; what its engine saw, and the results."""
     engine = engine or StubbornEngine()
@@ -91,7 +93,7 @@ def run(
         puzzle=FOUR,
         restart=restart,
         engine=engine,
-        scheduler=Scheduler(slots=8, queue_limit=8),
+        scheduler=Scheduler(slots=8, queue_limit=8, parallel=parallel, divisible=Job.may_divide),
     )
     for question in questions:
         lane.scheduler.submit(Job(lane, question, budget, 0.0), budget, 0.0)
@@ -176,6 +178,17 @@ def test_a_search_asks_with_both_symbols_of_the_cell_in_doubt() -> None:
     assert [int(grid[0, 0]) for grid in seen] == [0, 0, 2, 2, 1, 1]
 
 
+def test_a_search_asks_several_questions_at_once_where_rows_cost_nothing() -> None:
+    engine = DoubtfulEngine(WRONG, q_halt=-1.0)
+    asked, (result,) = run(SEARCH, Budget(2, attempts=4), OPEN, engine=engine, parallel=4)
+    seen = [[int(FOUR.decode(tokens)[0, 0]) for tokens in inputs.tokens] for inputs in asked]
+    # The first attempt ends, its likelier symbol is asked, the other one a step later.
+    assert seen[:4] == [[0], [0], [2], [2, 1]]
+    assert [inputs.source.tolist() for inputs in asked[:4]] == [[FRESH], [0], [FRESH], [0, FRESH]]
+    assert not np.array_equal(asked[3].noise[1], asked[2].noise[0])
+    assert (result.spent.attempts, result.spent.steps) == (4, 8)
+
+
 def test_a_refuted_attempt_ends_at_once_but_the_first() -> None:
     engine = DoubtfulEngine(WRONG, q_halt=-5.0)
     asked, (result,) = run(SEARCH, Budget(max_steps=3, attempts=3), OPEN, engine=engine)
@@ -201,7 +214,7 @@ def test_answers_to_a_view_are_brought_back_before_they_are_verified() -> None:
 
 def test_a_restart_by_noise_solves_what_the_first_attempt_cannot(tmp_path: Path) -> None:
     write_bundle(tmp_path / "noise", [FOUR])
-    settings = Settings(bundles=(tmp_path / "noise",), threads=1, max_steps=20)
+    settings = Settings(bundles=(tmp_path / "noise",), threads=1, max_steps=20, parallel_attempts=1)
     question = with_empty(four_solutions()[200], HARD + 1)
     with load_solver(settings) as solver:
         job = solver.prepare(SolveRequest(kind="sudoku", grid=question.tolist()), solver.clock())

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from puzzles.kind import Verdict
+from server.plan import FRESH, Departure, Plan
 from server.policy import Budget, Status, StepOutcome, StoppedBy
-from server.scheduler import FRESH, Departure, Plan, QueueFullError, Scheduler
+from server.scheduler import QueueFullError, Scheduler
 
 WRONG = StepOutcome(Verdict.wrong, -1.0)
 SOLVED = StepOutcome(Verdict.solved, 1.0)

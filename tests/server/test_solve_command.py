@@ -21,7 +21,8 @@ from tests.server.tiny_bundle import (
 
 def ponder_solve(bundle: Path, *arguments: str) -> tuple[int, str, str]:
     command = ["solve", "--bundle", str(bundle), "--threads", "1", *arguments]
-    done = CliRunner().invoke(app, command)
+    environment = {"PONDER_PARALLEL_ATTEMPTS": "1"}  # steps are counted
+    done = CliRunner().invoke(app, command, env=environment)
     assert done.exception is None or isinstance(done.exception, SystemExit)
     return done.exit_code, done.stdout, done.stderr
 
