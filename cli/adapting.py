@@ -32,7 +32,10 @@ def adapt(
         int | None, typer.Option(min=1, help="Of a question, to vote [all variants of a task].")
     ] = None,
     compiled: Annotated[
-        bool, typer.Option("--compile/--no-compile", help="Compile the network: faster, later.")
+        bool,
+        typer.Option(
+            "--compile/--no-compile", help="Have PyTorch compile its steps: faster, later."
+        ),
     ] = True,
     which: CheckpointChoice = "best",
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",

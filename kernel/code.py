@@ -1,6 +1,6 @@
 """What the kernel is written with: vectors, loops and memory of LLVM's intermediate code.
 
-Knows nothing of lattices. Each method adds instructions at the place where the builder stands; the
+Knows nothing of networks. Each method adds instructions at the place where the builder stands; the
 loops that Python runs are unrolled, those of `Code.loop` are loops of the compiled code.
 """
 
@@ -19,6 +19,7 @@ POINTER = ir.PointerType()
 # Sums may be taken in any order and fused; infinities and NaN stay what they are.
 FREE = ("reassoc", "contract", "nsz", "arcp", "afn")
 EXPONENT_BITS, EXPONENT_BIAS = 23, 127
+CACHE_LINE = 64  # bytes
 
 Value = Any  # llvmlite has no types of its own to offer
 
@@ -69,6 +70,17 @@ class Code:
         """A scalar or vector, as `load` reads it."""
         self.builder.store(value, address, align=2 if value.type != I8 else 1)
 
+    def prefetch(self, address: Value, size: int) -> None:
+        """Ask for `size` bytes that will be read soon; they may lie beyond what is there."""
+        name = "llvm.prefetch.p0"
+        kind = ir.FunctionType(ir.VoidType(), [POINTER, I32, I32, I32])
+        function = self.builder.module.globals.get(name) or ir.Function(
+            self.builder.module, kind, name
+        )
+        for line in range(0, size, CACHE_LINE):
+            # For reading, into the nearest cache, data.
+            self.builder.call(function, [self.at(address, line, 1), I32(0), I32(3), I32(1)])
+
     def wide(self, address: Value) -> Value:
         """A 32-bit integer in memory as a 64-bit one."""
         return self.builder.sext(self.load(I32, address), I64)
@@ -107,14 +119,18 @@ class Code:
 
     def sum_loop(
         self,
-        count: int,
+        count: int | Value,
         step: int,
         totals: Sequence[Value],
         more: Callable[[Value, Sequence[Value]], Sequence[Value]],
     ) -> Sequence[Value]:
-        """`more(index, totals)` for indices 0, step … below `count`; totals stay in registers."""
+        """`more(index, totals)` for indices 0, step … below `count`; totals stay in registers.
+
+        count: above 0.
+        """
         builder = self.builder
         before = builder.block
+        end = count if isinstance(count, ir.Value) else I64(count)
         body, done = (builder.append_basic_block(name) for name in ("sum", "summed"))
         builder.branch(body)
         builder.position_at_end(body)
@@ -127,7 +143,7 @@ class Code:
         for phi, total, further in zip(kept, totals, found, strict=True):
             phi.add_incoming(total, before)
             phi.add_incoming(further, builder.block)
-        builder.cbranch(builder.icmp_signed("<", following, I64(count)), body, done)
+        builder.cbranch(builder.icmp_signed("<", following, end), body, done)
         builder.position_at_end(done)
         return found
 
@@ -220,6 +236,11 @@ class Code:
             return self.load(self.vector, address)
         narrow = ir.VectorType(BFloatType(), self.isa.lanes)
         return self.builder.fpext(self.load(narrow, address), self.vector)
+
+    @property
+    def rows_are_factors(self) -> bool:
+        """Whether a sum over rows reads what lies as factors do: then nothing is stored twice."""
+        return not self._bfloat16
 
     @property
     def rows_in_factor(self) -> int:

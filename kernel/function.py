@@ -10,7 +10,7 @@ from kernel.isa import Isa
 from kernel.job import Field
 from kernel.layout import Layout
 
-GROUPS_OF_A_PAIR = 4  # its cell, row, column, box
+GROUPS_OF_A_PAIR = 4  # its cell, row, column, and box or canvas
 
 
 @final
@@ -35,12 +35,22 @@ class Body:
         """Put an address into the table."""
         self.builder.store(address, self.code.at(self.job, field, 8))
 
+    def group_kinds(self) -> list[tuple[int, Value, Value]]:
+        """The groups' projections, each with its first group and where its groups end."""
+        ends = self.address(Field.group_ends)
+        kinds, begin = [], I64(0)
+        for kind in range(self.layout.group_projections):
+            end = self.builder.load(self.code.at(ends, kind, 8), typ=I64)
+            kinds.append((self.layout.parts + kind, begin, end))
+            begin = end
+        return kinds
+
     def groups(self) -> Value:
-        """How many groups there are: as many of each kind as cells."""
-        return self.builder.mul(self.size(Field.cells), I64(GROUPS_OF_A_PAIR))
+        """How many groups there are."""
+        return self.group_kinds()[-1][-1]
 
     def groups_of(self, pair: Value) -> list[Value]:
-        """A pair's cell, row, column and box."""
+        """A pair's four groups: its cell, row, column, and box or canvas."""
         members = self.code.at(self.address(Field.members), pair, GROUPS_OF_A_PAIR * 4)
         return [self.code.wide(self.code.at(members, i, 4)) for i in range(GROUPS_OF_A_PAIR)]
 

@@ -4,7 +4,7 @@ from enum import IntEnum, auto
 
 
 class Field(IntEnum):
-    """A place in the table. B rows, P pairs, S cells, G = 4 · S groups, D hidden size, W width.
+    """A place in the table. B rows, P pairs, S cells, N symbols, G groups, D hidden size, W width.
 
     Place 0 stays free.
     """
@@ -22,7 +22,8 @@ class Field(IntEnum):
     q_halt = auto()  # (B,) float32
     # The model.
     blocks = auto()  # packed weights, a block after the other
-    roles = auto()  # (3, D) float32
+    roles = auto()  # (roles, D) float32
+    symbol_vectors = auto()  # (B, N, D) float32: what a row says of its symbols; palettes only
     starts = auto()  # (4, D) float32: y_start, z_start, y_noise, z_noise
     read = auto()  # (D,) float32: answer logit of a pair
     halt = auto()  # (D,) float32, divided by P: q of the mean
@@ -32,20 +33,25 @@ class Field(IntEnum):
     cells = auto()  # S
     symbols = auto()  # N
     first_symbol = auto()  # token of the first symbol
-    members = auto()  # (P, 4) int32: a pair's cell, row, column, box among the groups
-    scale = auto()  # (1,) float32: of a group's sum, 1 / √N
+    side = auto()  # C, cells in a line
+    members = auto()  # (P, 4) int32: a pair's cell, row, column, box or canvas among the groups
+    group_ends = auto()  # (group projections,) int64: where the groups of each end
+    scale = auto()  # (G,) float32: of a group's sum
     # What threads share: each takes the next row when it is done with one.
     rows = auto()  # B
     next_row = auto()  # (1,) int64
     # One thread's own.
+    row = auto()  # the one it works on
     begin = auto()  # semaphore: there are rows; of helpers only
     done = auto()  # semaphore: they are done
     over = auto()  # 1: there will be no more
     role_of = auto()  # (P,) int32
     question = auto()  # (P, D) float32: y + x
     h = auto()  # (P, D) float32
-    factors = auto()  # (P, D) factors: h
+    factors = auto()  # (P, D) factors: h; of a palette (P, 2 D), h and its rays
     zeros = auto()  # (P, D) float32
+    before = auto()  # (C + 2, C + 2, N, D) float32: what was gathered, zeros around; palettes only
+    before_norms = auto()  # (P,) float32: what it and its neighbours were scaled by
     sums = auto()  # (G, D) float32
     group_factors = auto()  # (G, D) factors: scaled sums
     mixed = auto()  # (G, 2 W) float32: projected groups
@@ -66,6 +72,8 @@ class Field(IntEnum):
     at_mixed = auto()
     at_whole = auto()
     at_norms = auto()
+    at_before = auto()
+    at_before_norms = auto()
     at_out = auto()
     whole = auto()  # (P, 2 W) float32: summed projections, before SwiGLU
     norms = auto()  # (P,) float32: what h + output projection was scaled by
@@ -80,13 +88,17 @@ class Field(IntEnum):
     d_factors = auto()  # the same as factors
     d_mixed = auto()  # (a few pairs, 2 W) for sums over rows
     d_mixed_factors = auto()  # (a few pairs, 2 W) factors
-    wide_h = auto()  # (a few pairs, D) h for sums over rows
+    wide_h = auto()  # (a few pairs, D), of a palette 2 D: `factors` for sums over rows
     wide_inner = auto()  # (a few pairs, W) inner values for sums over rows
+    d_rays = auto()  # (P, D) float32
+    d_seen = auto()  # (C + 2, C + 2, N, D) float32: what is normed before a palette's h
     d_groups = auto()  # (G, 2 W) float32
     d_sums = auto()  # (G, D) float32
+    # Training, of all rows.
+    d_symbol_vectors = auto()  # (B, N, D) float32
     # Training, within the chunk's gradients.
-    d_blocks = auto()  # own, cell, line, box (D, 2 W), out (W, D), a block after the other
-    d_roles = auto()  # (3, D)
+    d_blocks = auto()  # projections (D, 2 W), out (W, D), neighbours (9, D), block after block
+    d_roles = auto()  # (roles, D)
     d_read = auto()  # (D,)
     d_halt = auto()  # (D,): of the weights divided by P
     d_halt_bias = auto()  # (1,)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from kernel.compiled import Compiled, compiled_step
 from kernel.fields import puzzle_fields, puzzle_numbers, step_memory, weight_fields
+from kernel.geometry import geometry_of
 from kernel.isa import Precision, host_isa
 from kernel.job import Field
 from kernel.layout import FloatArray
@@ -40,16 +41,17 @@ class LatticeKernel:
         """
         self._step = step
         self._spec = spec
-        self.state_len = spec.seq_len * spec.symbols
+        geometry = geometry_of(step.network.cell, spec)
+        self.state_len = geometry.pairs
         self._row_shape = (self.state_len, step.network.hidden_size)
-        self._model = weight_fields(weights, step.layout, spec) | puzzle_fields(spec)
+        self._model = weight_fields(weights, step.layout, geometry) | puzzle_fields(geometry)
         self._next_row = np.zeros(1, np.int64)
         self._jobs = [JobTable() for _ in range(threads)]
         for job in self._jobs:
             job.own({Field.next_row: self._next_row})
             job.own(self._model)
-            job.own(step_memory(step.layout, spec))
-            job.set_all(puzzle_numbers(spec))
+            job.own(step_memory(step.layout, geometry))
+            job.set_all(puzzle_numbers(spec, geometry))
         self._team = team_of(step, self._jobs)
         self._rows = 0
         self._carry, self._next = self._buffers(1), self._buffers(1)

@@ -1,7 +1,8 @@
-"""How a lattice's numbers lie in memory for the compiled step."""
+"""How a network's numbers lie in memory for the compiled step."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, Literal, final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,18 +11,46 @@ from kernel.isa import Isa, UnsupportedError
 
 FLOAT = 4  # bytes of a float32
 SUB_TILE = 3  # pairs whose projections are summed in registers at once
-TILE = 9  # pairs that SwiGLU's inner values are kept of at once
-BACK_TILE, BACK_SUB_TILE = 8, 4  # the same for gradients; even, for sums over two rows at once
+BACK_SUB_TILE = 4  # the same for gradients; even, for sums over two rows at once
 AT_ONCE = 4  # steps of a matrix product between two jumps, where code is not unrolled
-PROJECTIONS = 4  # own, cell, line, box
 
 FloatArray = npt.NDArray[np.float32]
+
+
+CellName = Literal["lattice", "palette"]
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """What a pair of a cell hears, in vectors of D numbers.
+
+    parts: what it reads by itself, its own state first; group_projections: weights of its four
+    groups, which may share some; neighbours: states beside it that are weighed and added.
+    And how many of its pairs are taken through a refinement together (`tile`, of SUB_TILEs), or
+    through its gradient (`back_tiles`, of BACK_SUB_TILEs), or groups through theirs (`group_tile`,
+    even): what reads few weights from memory, and leaves few pairs over in usual puzzles.
+    """
+
+    parts: int
+    group_projections: int
+    neighbours: int
+    tile: int
+    back_tiles: tuple[int, ...]
+    group_tile: int
+
+
+ROLES: Mapping[CellName, int] = {"lattice": 3, "palette": 4}  # vectors that x is told by
+HEARING: Mapping[CellName, Hearing] = {
+    "lattice": Hearing(1, 3, 0, tile=9, back_tiles=(8,), group_tile=8),
+    "palette": Hearing(2, 4, 9, tile=18, back_tiles=(12, 4), group_tile=10),
+}
 
 
 @dataclass(frozen=True)
 class Network:
     """What of a model is fixed in the code: D, the SwiGLU's width W, blocks, n and T."""
 
+    cell: CellName
     hidden_size: int
     width: int
     blocks: int
@@ -47,6 +76,12 @@ class Layout:
         self.gates = network.width // isa.lanes  # vectors of gate, and as many of up
         self.state_bytes = network.hidden_size * FLOAT
         self.factor_bytes = network.hidden_size * isa.factor_bytes
+        hearing = HEARING[network.cell]
+        self.parts = hearing.parts
+        self.tile = hearing.tile
+        self.back_tiles, self.group_tile = hearing.back_tiles, hearing.group_tile
+        self.back_tile = max(hearing.back_tiles)
+        self.heard_bytes = hearing.parts * self.factor_bytes
         self.mixed_bytes = 2 * network.width * FLOAT
         self.inner_bytes = network.width * isa.factor_bytes
         self.vector_bytes = isa.lanes * FLOAT
@@ -54,18 +89,23 @@ class Layout:
         # A step of a matrix product takes as many inputs as fill four bytes.
         self.hidden_steps = network.hidden_size * isa.factor_bytes // FLOAT
         self.width_steps = network.width * isa.factor_bytes // FLOAT
+        self.heard_steps = hearing.parts * self.hidden_steps
+        self.projections = hearing.parts + hearing.group_projections
+        self.neighbours = hearing.neighbours
+        self.group_projections = hearing.group_projections
         self.projection_bytes = self.hidden_steps * 2 * self.gates * self.vector_bytes
         self.mixed_factor_bytes = 2 * network.width * isa.factor_bytes
         self.mixed_steps = self.mixed_factor_bytes // FLOAT
-        # Gradients of a block's weights, float32: four projections (D, 2 W), then out (W, D).
+        # A block's weights: a pair's own projections, its groups', out, the neighbours' float32.
+        around_floats = hearing.neighbours * network.hidden_size
+        self.out_at = self.projections * self.projection_bytes
+        self.around_at = self.out_at + self.width_steps * self.vectors * self.vector_bytes
+        self.block_bytes = self.around_at + around_floats * FLOAT
+        # Their gradients, float32: projections (D, 2 W), out (W, D), neighbours (9, D).
         self.projection_floats = network.hidden_size * 2 * network.width
-        self.block_floats = (
-            PROJECTIONS * self.projection_floats + network.width * network.hidden_size
-        )
-        self.block_bytes = (
-            PROJECTIONS * self.projection_bytes
-            + self.width_steps * self.vectors * self.vector_bytes
-        )
+        self.out_floats_at = self.projections * self.projection_floats
+        self.around_floats_at = self.out_floats_at + network.width * network.hidden_size
+        self.block_floats = self.around_floats_at + around_floats
 
     def column_blocks(self) -> list[list[int]]:
         """Vectors of gate and their partners of up, as many as the registers hold for a tile."""
@@ -76,9 +116,26 @@ class Layout:
             for first in range(0, self.gates, size)
         ]
 
+    def back_sub_tiles(self) -> list[tuple[int, int]]:
+        """Pairs that are taken together, and of these at once; the next takes what is left."""
+        return [*((tile, BACK_SUB_TILE) for tile in self.back_tiles), (1, 1)]
+
+    def back_column_blocks(self) -> list[list[int]]:
+        """Vectors of SwiGLU's inner gradient, as many as the registers hold for a tile."""
+        room = (self._isa.registers - BACK_SUB_TILE - 1) // BACK_SUB_TILE
+        size = min(self.gates, max(1, room))
+        return [
+            list(range(first, min(first + size, self.gates)))
+            for first in range(0, self.gates, size)
+        ]
+
+    def panel_bytes(self, steps: int, columns: Sequence[int]) -> int:
+        """Of a matrix's weights of some columns, which lie together."""
+        return steps * len(columns) * self.vector_bytes
+
     def rows_together(self, tile: int) -> int:
         """Of a tile's pairs, so many whose output projections the registers hold."""
-        room = (self._isa.registers - 2) // (self.vectors + 1)
+        room = (self._isa.registers - 1) // (self.vectors + 1)
         return max(n for n in range(1, tile + 1) if tile % n == 0 and (n <= room or n == 1))
 
     def steps_at_once(self, steps: int) -> int:
@@ -89,15 +146,20 @@ class Layout:
         """
         return next(n for n in (AT_ONCE, 2, 1) if steps % n == 0) if self.keeps else steps
 
-    def pack(self, weight: FloatArray) -> npt.NDArray[np.uint8]:
+    def pack(self, weight: FloatArray, panels: Sequence[Sequence[int]]) -> npt.NDArray[np.uint8]:
         """(outputs, inputs) float32 -> bytes in the order in which a matrix product reads them.
 
-        For float32 (inputs, outputs); for bfloat16 (inputs / 2, outputs, 2), rounded to nearest.
+        A panel, some vectors of outputs, after the other, and in it a step after the other: the
+        weights of one input for float32; for bfloat16 of two, in pairs, rounded to nearest.
         """
+        outputs, lanes = len(weight), self._isa.lanes
         if self._isa.precision == "float32":
-            return np.ascontiguousarray(weight.T).view(np.uint8).reshape(-1)
-        pairs = _bfloat16(weight).reshape(weight.shape[0], -1, 2)
-        return np.ascontiguousarray(pairs.transpose(1, 0, 2)).view(np.uint8).reshape(-1)
+            steps: npt.NDArray[Any] = weight.T.reshape(-1, outputs // lanes, lanes)
+        else:
+            pairs = _bfloat16(weight).reshape(outputs, -1, 2).transpose(1, 0, 2)
+            steps = pairs.reshape(-1, outputs // lanes, 2 * lanes)
+        parts = [np.ascontiguousarray(steps[:, list(panel)]) for panel in panels]
+        return np.concatenate([part.view(np.uint8).reshape(-1) for part in parts])
 
 
 def _bfloat16(values: FloatArray) -> npt.NDArray[np.uint16]:

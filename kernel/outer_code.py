@@ -6,41 +6,51 @@ from kernel.job import Field
 from kernel.layout import FLOAT
 
 
-def mixed_at(body: Body, field: Field, index: Value, column: int) -> Value:
-    of_index = body.code.at(body.address(field), index, body.layout.mixed_bytes)
-    return body.code.at(of_index, column, body.layout.vector_bytes)
-
-
-def kept_factors(body: Body, field: Field, index: Value) -> list[Value]:
-    """D factors of a pair or group, as float32."""
+def kept_factors(body: Body, field: Field, index: Value, parts: int = 1) -> list[Value]:
+    """Factors of a pair or group, D of each part, as float32."""
     code, layout = body.code, body.layout
-    kept = code.at(body.address(field), index, layout.factor_bytes)
+    kept = code.at(body.address(field), index, parts * layout.factor_bytes)
     return [
         code.load_factors(code.at(kept, j, layout.vector_factor_bytes))
-        for j in range(layout.vectors)
+        for j in range(parts * layout.vectors)
     ]
 
 
 def store_rows(
     body: Body, field: Field, within: Value, vectors: int, column: int, rows: list[Value]
 ) -> None:
-    """One column of a tile's rows from `within` on, for sums over rows."""
+    """One column of a tile's rows from `within` on, for sums over rows; not if factors serve."""
     code = body.code
+    if code.rows_are_factors:
+        return
     of_row = body.layout.vector_bytes * vectors // code.rows_in_factor
     begin = code.at(body.address(field), within, of_row)
     code.store_rows(rows, code.at(begin, column, body.layout.vector_bytes))
 
 
+def store_as_factors(
+    body: Body, field: Field, place: Value, column: int, vectors: int, values: list[Value]
+) -> None:
+    """One column of consecutive rows from `place` on; `vectors` of a row."""
+    code, size = body.code, body.layout.vector_factor_bytes
+    for row, value in enumerate(values):
+        of_row = code.at(body.address(field), body.builder.add(place, I64(row)), vectors * size)
+        code.store_factors(value, code.at(of_row, column, size))
+
+
 def outer(
     body: Body,
     to: Value,
-    left: Field,
+    left: Value,
     left_vectors: int,
-    right: Field,
+    right: Value,
     right_vectors: int,
     tile: int,
 ) -> None:
-    """to[i, j] += sum over a tile's rows of left[row, i] · right[row, j]; `to` is float32."""
+    """to[i, j] += sum over a tile's rows of left[row, i] · right[row, j]; `to` is float32.
+
+    left, right: where rows begin that `store_rows` stored, or factors where these serve.
+    """
     code, vector_bytes = body.code, body.layout.vector_bytes
     inputs, room = left_vectors * code.isa.lanes, code.isa.registers - 6
     columns = max(n for n in range(1, 9) if right_vectors % n == 0 and 2 * n <= room)
@@ -59,10 +69,10 @@ def outer(
             ]
             totals = [code.load(code.vector, place) for place in places]
             for step in range(steps):
-                of_left = code.at(body.address(left), step, left_vectors * vector_bytes)
+                of_left = code.at(left, step, left_vectors * vector_bytes)
                 here = code.at(of_left, i, FLOAT)
                 factors = [code.factor(code.at(here, k, FLOAT)) for k in range(together)]
-                of_right = code.at(body.address(right), step, right_vectors * vector_bytes)
+                of_right = code.at(right, step, right_vectors * vector_bytes)
                 for j in range(columns):
                     vector = code.weights(code.at(of_right, begin + j, vector_bytes))
                     for k in range(together):
@@ -70,8 +80,3 @@ def outer(
                         totals[at] = code.multiply_factors(factors[k], vector, totals[at])
             for place, total in zip(places, totals, strict=True):
                 code.store(total, place)
-
-
-def projection_bytes(body: Body) -> int:
-    """Bytes of a projection's gradient, float32."""
-    return body.layout.projection_floats * FLOAT

@@ -7,105 +7,134 @@
 Each adds what it finds out about the weights to the chunk's gradients (`outer_code`).
 """
 
+from kernel.cell_code import CellCode
 from kernel.code import F32, I64, Value
 from kernel.function import Body
+from kernel.group_code import group_scale, mixed_at
 from kernel.job import Field
-from kernel.layout import BACK_SUB_TILE, BACK_TILE, FLOAT, PROJECTIONS
-from kernel.outer_code import kept_factors, mixed_at, outer, projection_bytes, store_rows
+from kernel.layout import FLOAT
+from kernel.outer_code import (
+    kept_factors,
+    outer,
+    store_as_factors,
+    store_rows,
+)
 from kernel.refine_code import products
 
 
-def write_spread(body: Body) -> None:
+def write_spread(body: Body, cell: CellCode) -> None:
     """d_out: from the gradient of the output to that of h, without what goes through groups."""
     code, layout, (weights, gradients) = body.code, body.layout, body.arguments
     with code.loop(body.groups()) as group:
         for column in range(2 * layout.gates):
             code.store(code.constant(0.0), mixed_at(body, Field.d_groups, group, column))
+    heard, mixed = layout.parts * layout.vectors, 2 * layout.gates
     begin: Value = I64(0)
-    for tile, sub_tile in ((BACK_TILE, BACK_SUB_TILE), (1, 1)):
+    for tile, sub_tile in layout.back_sub_tiles():
         with code.loop(body.size(Field.pairs), step=tile, start=begin) as first:
             rows = min(tile, code.rows_in_factor)
             with code.loop(I64(tile), step=rows) as within:
                 _through_norm(body, first, within, rows)
             with code.loop(I64(tile), step=sub_tile) as within:
-                _through_swiglu(body, weights, first, within, sub_tile)
-            of_out = code.at(gradients, PROJECTIONS, projection_bytes(body))
-            outer(
-                body,
-                of_out,
-                Field.wide_inner,
-                layout.gates,
-                Field.d_wide_rows,
-                layout.vectors,
-                tile,
+                _through_swiglu(body, cell, weights, first, within, sub_tile)
+            inner, d_wide, d_mixed = (
+                body.address(_rows(body, rows, factors))
+                for rows, factors in (
+                    (Field.wide_inner, Field.wide_inner),
+                    (Field.d_wide_rows, Field.d_factors),
+                    (Field.d_mixed, Field.d_mixed_factors),
+                )
             )
-            of_own = gradients
-            outer(body, of_own, Field.wide_h, layout.vectors, Field.d_mixed, 2 * layout.gates, tile)
+            of_out = code.at(gradients, layout.out_floats_at, FLOAT)
+            outer(body, of_out, inner, layout.gates, d_wide, layout.vectors, tile)
+            h = _tile_of(body, Field.factors, first, layout.heard_bytes)
+            outer(body, gradients, h, heard, d_mixed, mixed, tile)
             _back_to_hidden(body, weights, first, tile)
         begin = first
 
 
+def _rows(body: Body, rows: Field, factors: Field) -> Field:
+    """Where sums over rows read: the factors, where these lie as rows do."""
+    return factors if body.code.rows_are_factors else rows
+
+
+def _tile_of(body: Body, factors: Field, first: Value, size: int) -> Value:
+    """Where h, or the groups' sums, of a tile lie for sums over rows."""
+    if body.code.rows_are_factors:
+        return body.code.at(body.address(factors), first, size)
+    return body.address(Field.wide_h)
+
+
 def _through_norm(body: Body, first: Value, within: Value, rows: int) -> None:
     """The gradient of what was normed, of `rows` pairs; and their h for sums over rows."""
-    code, layout = body.code, body.layout
-    d_rows, h_rows = [], []
+    code, vectors, parts = body.code, body.layout.vectors, body.layout.parts
+    d_rows = []
     for row in range(rows):
         place = body.builder.add(within, I64(row))
         pair = body.builder.add(first, place)
-        d = _norm_back(body, pair)
-        factors = code.at(body.address(Field.d_factors), place, layout.factor_bytes)
+        d = norm_back(body, pair, Field.norms, _output(body, pair))
+        ahead = body.builder.add(pair, I64(body.layout.back_tile))
+        code.prefetch(mixed_at(body, Field.whole, ahead, 0), body.layout.mixed_bytes)
         for j, vector in enumerate(d):
             code.store(vector, body.state(body.address(Field.d_wide), place, j))
-            code.store_factors(vector, code.at(factors, j, layout.vector_factor_bytes))
         d_rows.append(d)
-        h_rows.append(kept_factors(body, Field.factors, pair))
-    for field, of_rows in ((Field.d_wide_rows, d_rows), (Field.wide_h, h_rows)):
-        for j in range(layout.vectors):
-            store_rows(body, field, within, layout.vectors, j, [row[j] for row in of_rows])
+    for j in range(vectors):
+        of_rows = [row[j] for row in d_rows]
+        store_as_factors(body, Field.d_factors, within, j, vectors, of_rows)
+        store_rows(body, Field.d_wide_rows, within, vectors, j, of_rows)
+    pairs = [body.builder.add(first, body.builder.add(within, I64(row))) for row in range(rows)]
+    h = [kept_factors(body, Field.factors, pair, parts) for pair in pairs]
+    for j in range(parts * vectors):
+        store_rows(body, Field.wide_h, within, parts * vectors, j, [row[j] for row in h])
 
 
-def _norm_back(body: Body, pair: Value) -> list[Value]:
-    """d = scale · (d_out − out · mean(d_out · out))."""
+def _output(body: Body, pair: Value) -> list[Value]:
+    out = body.address(Field.out)
+    return [body.load_state(out, pair, j) for j in range(body.layout.vectors)]
+
+
+def norm_back(body: Body, pair: Value, norms: Field, normed: list[Value]) -> list[Value]:
+    """d = scale · (d_out − normed · mean(d_out · normed)); norms: where the scales are."""
     code, layout = body.code, body.layout
-    d_out, out = body.address(Field.d_out), body.address(Field.out)
+    d_out = body.address(Field.d_out)
     d = [body.load_state(d_out, pair, j) for j in range(layout.vectors)]
-    o = [body.load_state(out, pair, j) for j in range(layout.vectors)]
     product = code.constant(0.0)
-    for one, other in zip(d, o, strict=True):
+    for one, other in zip(d, normed, strict=True):
         product = code.multiply_add(one, other, product)
     mean = code.spread(code.multiply(code.total(product), F32(FLOAT / layout.state_bytes)))
-    scale = code.spread(code.load(F32, code.at(body.address(Field.norms), pair, FLOAT)))
+    scale = code.spread(code.load(F32, code.at(body.address(norms), pair, FLOAT)))
     return [
         code.multiply(scale, code.subtract(one, code.multiply(other, mean)))
-        for one, other in zip(d, o, strict=True)
+        for one, other in zip(d, normed, strict=True)
     ]
 
 
-def _through_swiglu(body: Body, weights: Value, first: Value, within: Value, tile: int) -> None:
+def _through_swiglu(
+    body: Body, cell: CellCode, weights: Value, first: Value, within: Value, tile: int
+) -> None:
     """Output projection and SwiGLU: d_mixed of `tile` pairs, added to their groups'."""
     code, layout = body.code, body.layout
     pair = body.builder.add(first, within)
     factors = code.at(body.address(Field.d_factors), within, layout.factor_bytes)
-    of_out = code.at(weights, PROJECTIONS, layout.projection_bytes)
-    size = min(layout.gates, max(1, (code.isa.registers - BACK_SUB_TILE - 1) // BACK_SUB_TILE))
-    for begin in range(0, layout.gates, size):
-        columns = list(range(begin, min(begin + size, layout.gates)))
+    of_out = code.at(weights, layout.out_at, 1)
+    for columns in layout.back_column_blocks():
         rows = products(
             body,
             factors,
             of_out,
             steps=layout.hidden_steps,
-            outputs=layout.gates,
             rows=tile,
-            columns=columns,
+            columns=len(columns),
         )
+        of_out = code.at(of_out, layout.panel_bytes(layout.hidden_steps, columns), 1)
         for row in range(0, tile, code.rows_in_factor):
             together = rows[row : row + code.rows_in_factor]
-            _swiglu_back(body, pair, within, row, columns, together)
+            _swiglu_back(body, cell, pair, within, row, columns, together)
 
 
 def _swiglu_back(
     body: Body,
+    cell: CellCode,
     pair: Value,
     within: Value,
     row: int,
@@ -129,52 +158,47 @@ def _swiglu_back(
             slope = code.multiply_add(silu, code.subtract(code.constant(1.0), sigmoid), sigmoid)
             d_gate.append(code.multiply(code.multiply(d[i], up), slope))
             d_up.append(code.multiply(d[i], silu))
-        store_rows(body, Field.wide_inner, place, layout.gates, column, inner)
+        _store_inner(body, place, column, inner)
         for at_column, values in ((column, d_gate), (up_column, d_up)):
             store_rows(body, Field.d_mixed, place, 2 * layout.gates, at_column, values)
+            store_as_factors(
+                body, Field.d_mixed_factors, place, at_column, 2 * layout.gates, values
+            )
             for k, value in enumerate(values):
-                to = code.at(
-                    body.address(Field.d_mixed_factors),
-                    body.builder.add(place, I64(k)),
-                    layout.mixed_factor_bytes,
-                )
-                code.store_factors(value, code.at(to, at_column, layout.vector_factor_bytes))
-                _to_groups(body, groups[k], at_column, value)
+                cell.to_groups(body, groups[k], at_column, value)
 
 
-def _to_groups(body: Body, groups: list[Value], column: int, d: Value) -> None:
-    """A pair's gradient to its cell, its box, and the larger of its row and its column."""
-    code = body.code
-    cell, row, line, box = groups
-    of_row, of_line = (
-        code.load(code.vector, mixed_at(body, Field.mixed, group, column)) for group in (row, line)
-    )
-    zero = code.constant(0.0)
-    by_row = body.builder.fcmp_ordered(">", of_row, of_line)
-    parts = (
-        (cell, d),
-        (box, d),
-        (row, body.builder.select(by_row, d, zero)),
-        (line, body.builder.select(by_row, zero, d)),
-    )
-    for group, part in parts:
-        at = mixed_at(body, Field.d_groups, group, column)
-        code.store(code.add(code.load(code.vector, at), part), at)
+def _store_inner(body: Body, place: Value, column: int, inner: list[Value]) -> None:
+    """Inner values are read by sums over rows alone."""
+    if body.code.rows_are_factors:
+        store_as_factors(body, Field.wide_inner, place, column, body.layout.gates, inner)
+    else:
+        store_rows(body, Field.wide_inner, place, body.layout.gates, column, inner)
 
 
 def _back_to_hidden(body: Body, weights: Value, first: Value, tile: int) -> None:
-    """d_out = what came through the norm + what came through the pair's own projection."""
+    """d_out = what came through the norm + what came through the pair's own projection.
+
+    Of a palette d_rays too, what came through the rays' projection.
+    """
     code, layout = body.code, body.layout
+    d_out, d_wide = body.address(Field.d_out), body.address(Field.d_wide)
     together = layout.rows_together(tile)
-    with code.loop(I64(tile), step=together) as within:
-        factors = code.at(body.address(Field.d_mixed_factors), within, layout.mixed_factor_bytes)
-        rows = _to_hidden(body, factors, weights, together)
-        for row, totals in enumerate(rows):
-            place = body.builder.add(within, I64(row))
-            pair = body.builder.add(first, place)
-            for j, total in enumerate(totals):
-                d = code.add(total, body.load_state(body.address(Field.d_wide), place, j))
-                code.store(d, body.state(body.address(Field.d_out), pair, j))
+    for part in range(layout.parts):
+        of_part = code.at(weights, part, layout.projection_bytes)
+        with code.loop(I64(tile), step=together) as within:
+            d_mixed = code.at(
+                body.address(Field.d_mixed_factors), within, layout.mixed_factor_bytes
+            )
+            for row, totals in enumerate(_to_hidden(body, d_mixed, of_part, together)):
+                place = body.builder.add(within, I64(row))
+                pair = body.builder.add(first, place)
+                for j, d in enumerate(totals):
+                    if part:
+                        code.store(d, body.state(body.address(Field.d_rays), pair, j))
+                        continue
+                    whole = code.add(d, body.load_state(d_wide, place, j))
+                    code.store(whole, body.state(d_out, pair, j))
 
 
 def _to_hidden(body: Body, factors: Value, weights: Value, rows: int) -> list[list[Value]]:
@@ -184,73 +208,55 @@ def _to_hidden(body: Body, factors: Value, weights: Value, rows: int) -> list[li
         factors,
         weights,
         steps=layout.mixed_steps,
-        outputs=layout.vectors,
         rows=rows,
-        columns=list(range(layout.vectors)),
+        columns=layout.vectors,
     )
 
 
 def write_collect(body: Body) -> None:
-    """d_sums of every group, by the weights of its kind, and the gradients of those."""
-    code, layout, (weights, gradients) = body.code, body.layout, body.arguments
-    scale = code.spread(code.load(F32, body.address(Field.scale)))
-    begin: Value = I64(0)
-    end: Value = I64(0)
-    for projection, kinds in ((1, 1), (2, 2), (3, 1)):
-        end = body.builder.add(end, body.builder.mul(body.size(Field.cells), I64(kinds)))
-        of_weights = code.at(weights, projection, layout.projection_bytes)
-        of_gradients = code.at(gradients, projection, projection_bytes(body))
-        for tile in (BACK_TILE, 1):
-            with code.loop(end, step=tile, start=begin) as first:
-                rows = min(tile, code.rows_in_factor)
-                with code.loop(I64(tile), step=rows) as within:
-                    _group_factors(body, first, within, rows)
-                outer(
-                    body,
-                    of_gradients,
-                    Field.wide_h,
-                    layout.vectors,
-                    Field.d_mixed,
-                    2 * layout.gates,
-                    tile,
-                )
-                together = layout.rows_together(tile)
-                with code.loop(I64(tile), step=together) as within:
-                    factors = code.at(
-                        body.address(Field.d_mixed_factors), within, layout.mixed_factor_bytes
-                    )
-                    for row, totals in enumerate(_to_hidden(body, factors, of_weights, together)):
-                        group = body.builder.add(body.builder.add(first, within), I64(row))
-                        for j, total in enumerate(totals):
-                            to = body.state(body.address(Field.d_sums), group, j)
-                            code.store(code.multiply(total, scale), to)
-            begin = first
+    """d_sums of the groups of one kind, and the gradients of its weights.
+
+    arguments: its weights, their gradients, first group, end.
+    """
+    code, layout, (weights, gradients, begin, end) = body.code, body.layout, body.arguments
+    for tile in (layout.group_tile, 1):
+        with code.loop(end, step=tile, start=begin) as first:
+            d_mixed = _group_gradients(body, first, tile)
+            sums = _tile_of(body, Field.group_factors, first, layout.factor_bytes)
+            rows = d_mixed if code.rows_are_factors else body.address(Field.d_mixed)
+            outer(body, gradients, sums, layout.vectors, rows, 2 * layout.gates, tile)
+            _back_to_sums(body, weights, d_mixed, first, tile)
+        begin = first
 
 
-def _group_factors(body: Body, first: Value, within: Value, rows: int) -> None:
-    """Gradients and sums of `rows` groups, where the tile expects them."""
+def _back_to_sums(body: Body, weights: Value, d_mixed: Value, first: Value, tile: int) -> None:
     code, layout = body.code, body.layout
-    places = [body.builder.add(within, I64(row)) for row in range(rows)]
-    groups = [body.builder.add(first, place) for place in places]
-    for column in range(2 * layout.gates):
-        d = [code.load(code.vector, mixed_at(body, Field.d_groups, g, column)) for g in groups]
-        store_rows(body, Field.d_mixed, within, 2 * layout.gates, column, d)
-        for place, vector in zip(places, d, strict=True):
-            to = code.at(body.address(Field.d_mixed_factors), place, layout.mixed_factor_bytes)
-            code.store_factors(vector, code.at(to, column, layout.vector_factor_bytes))
-    h = [kept_factors(body, Field.group_factors, group) for group in groups]
-    for j in range(layout.vectors):
-        store_rows(body, Field.wide_h, within, layout.vectors, j, [row[j] for row in h])
+    together = layout.rows_together(tile)
+    with code.loop(I64(tile), step=together) as within:
+        factors = code.at(d_mixed, within, layout.mixed_factor_bytes)
+        for row, totals in enumerate(_to_hidden(body, factors, weights, together)):
+            group = body.builder.add(body.builder.add(first, within), I64(row))
+            scale = group_scale(body, group)
+            for j, total in enumerate(totals):
+                to = body.state(body.address(Field.d_sums), group, j)
+                code.store(code.multiply(total, scale), to)
 
 
-def write_scatter(body: Body) -> None:
-    """d_out += the d_sums of the pair's groups."""
-    code = body.code
-    d_out, d_sums = body.address(Field.d_out), body.address(Field.d_sums)
-    with code.loop(body.size(Field.pairs)) as pair:
-        groups = body.groups_of(pair)
-        for j in range(body.layout.vectors):
-            d = body.load_state(d_out, pair, j)
-            for group in groups:
-                d = code.add(d, body.load_state(d_sums, group, j))
-            code.store(d, body.state(d_out, pair, j))
+def _group_gradients(body: Body, first: Value, tile: int) -> Value:
+    """A tile's gradients as factors; where these are no rows, they and the sums as rows too."""
+    code, layout = body.code, body.layout
+    if code.rows_are_factors:
+        return mixed_at(body, Field.d_groups, first, 0)
+    rows = min(tile, code.rows_in_factor)
+    with code.loop(I64(tile), step=rows) as within:
+        groups = [
+            body.builder.add(first, body.builder.add(within, I64(row))) for row in range(rows)
+        ]
+        for column in range(2 * layout.gates):
+            d = [code.load(code.vector, mixed_at(body, Field.d_groups, g, column)) for g in groups]
+            store_rows(body, Field.d_mixed, within, 2 * layout.gates, column, d)
+            store_as_factors(body, Field.d_mixed_factors, within, column, 2 * layout.gates, d)
+        sums = [kept_factors(body, Field.group_factors, group) for group in groups]
+        for j in range(layout.vectors):
+            store_rows(body, Field.wide_h, within, layout.vectors, j, [row[j] for row in sums])
+    return body.address(Field.d_mixed_factors)

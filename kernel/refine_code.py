@@ -1,7 +1,7 @@
-"""The code of one refinement: what `model.lattice.LatticeBlock` says, a few pairs at a time.
+"""The code of one refinement: what the model's block says, a few pairs at a time.
 
-    gather   h = a + b, and the sums of h over every cell, row, column and box
-    project  each group's sum by its weights: groups are N times fewer than pairs
+    gather   h of a + b, and the sums of h over every group; as the cell does it (`cell_code`)
+    project  each group's sum by its weights: groups are many times fewer than pairs
     mix      own projection + groups, SwiGLU, output projection, residual, root mean square
 
 `mix` takes its pairs through all of it while they are in registers and the first cache.
@@ -9,136 +9,111 @@
 
 from collections.abc import Sequence
 
-from kernel.code import F32, I64, Code, Value
+from kernel.cell_code import CellCode
+from kernel.code import F32, I64, Value
 from kernel.function import Body
+from kernel.group_code import mixed_at
 from kernel.job import Field
-from kernel.layout import FLOAT, PROJECTIONS, SUB_TILE, TILE
+from kernel.layout import FLOAT, SUB_TILE
 
 RMS_EPSILON = 1e-5
 
 
-def write_gather(body: Body) -> None:
-    """h = first argument + second, as numbers and as factors; the groups' sums as factors."""
-    code, layout, (a, b) = body.code, body.layout, body.arguments
-    sums, vectors = body.address(Field.sums), range(layout.vectors)
-    with code.loop(body.groups()) as group:
-        for j in vectors:
-            code.store(code.constant(0.0), body.state(sums, group, j))
-    with code.loop(body.size(Field.pairs)) as pair:
-        groups = body.groups_of(pair)
-        factors = code.at(body.address(Field.factors), pair, layout.factor_bytes)
-        for j in vectors:
-            h = code.add(body.load_state(a, pair, j), body.load_state(b, pair, j))
-            code.store(h, body.state(body.address(Field.h), pair, j))
-            code.store_factors(h, code.at(factors, j, layout.vector_factor_bytes))
-            for group in groups:
-                code.store(code.add(body.load_state(sums, group, j), h), body.state(sums, group, j))
-    scale = code.spread(code.load(F32, body.address(Field.scale)))
-    with code.loop(body.groups()) as group:
-        factors = code.at(body.address(Field.group_factors), group, layout.factor_bytes)
-        for j in vectors:
-            scaled = code.multiply(body.load_state(sums, group, j), scale)
-            code.store_factors(scaled, code.at(factors, j, layout.vector_factor_bytes))
-
-
 def write_project(body: Body) -> None:
-    """mixed = each group's sum by the weights of its kind; rows and columns share theirs."""
-    code, layout, (weights,) = body.code, body.layout, body.arguments
-    begin: Value = I64(0)
-    end: Value = I64(0)
-    for projection, kinds in ((1, 1), (2, 2), (3, 1)):  # cells; rows and columns; boxes
-        end = body.builder.add(end, body.builder.mul(body.size(Field.cells), I64(kinds)))
-        of_kind = code.at(weights, projection, layout.projection_bytes)
-        for tile in (SUB_TILE, 1):
-            with code.loop(end, step=tile, start=begin) as group:
-                _project_tile(body, of_kind, group, tile)
-            begin = group
+    """mixed = sums of the groups of one kind by its weights; arguments: these, first group, end."""
+    code, (weights, begin, end) = body.code, body.arguments
+    for tile in (SUB_TILE, 1):
+        with code.loop(end, step=tile, start=begin) as group:
+            _project_tile(body, weights, group, tile)
+        begin = group
 
 
 def _project_tile(body: Body, weights: Value, group: Value, tile: int) -> None:
     code, layout = body.code, body.layout
     factors = code.at(body.address(Field.group_factors), group, layout.factor_bytes)
     mixed = code.at(body.address(Field.mixed), group, layout.mixed_bytes)
+    steps = layout.hidden_steps
     for columns in layout.column_blocks():
-        for row, totals in enumerate(_project(body, factors, weights, tile, columns)):
+        for row, totals in enumerate(_project(body, factors, weights, steps, tile, columns)):
             to = code.at(mixed, row, layout.mixed_bytes)
             for column, total in zip(columns, totals, strict=True):
                 code.store(total, code.at(to, column, layout.vector_bytes))
+        weights = code.at(weights, layout.panel_bytes(steps, columns), 1)
 
 
-def write_mix(body: Body) -> None:
+def write_mix(body: Body, cell: CellCode) -> None:
     """second argument = norm(h + output projection of silu(gate) · up), by the first's weights."""
-    code, (weights, out) = body.code, body.arguments
+    code, layout, (weights, out) = body.code, body.layout, body.arguments
     begin: Value = I64(0)
-    for tile, sub_tile in ((TILE, SUB_TILE), (1, 1)):
+    for tile, sub_tile in ((layout.tile, SUB_TILE), (1, 1)):
         with code.loop(body.size(Field.pairs), step=tile, start=begin) as first:
-            with code.loop(I64(tile), step=sub_tile) as within:
-                _mix_inner(body, weights, first, within, sub_tile)
+            # One block of columns after the other: its weights stay in the first cache.
+            panel = weights
+            for columns in layout.column_blocks():
+                with code.loop(I64(tile), step=sub_tile) as within:
+                    _mix_inner(body, cell, panel, first, within, sub_tile, columns)
+                panel = code.at(panel, layout.panel_bytes(layout.heard_steps, columns), 1)
             _mix_outer(body, weights, first, tile, out)
         begin = first
 
 
-def _mix_inner(body: Body, weights: Value, first: Value, within: Value, tile: int) -> None:
-    """inner = silu(gate) · up of `tile` pairs, stored from `within` on."""
+def _mix_inner(
+    body: Body,
+    cell: CellCode,
+    panel: Value,
+    first: Value,
+    within: Value,
+    tile: int,
+    columns: list[int],
+) -> None:
+    """Some columns of inner = silu(gate) · up of `tile` pairs, stored from `within` on."""
     code, layout = body.code, body.layout
     pair = body.builder.add(first, within)
-    factors = code.at(body.address(Field.factors), pair, layout.factor_bytes)
+    factors = code.at(body.address(Field.factors), pair, layout.heard_bytes)
     inner = code.at(body.address(Field.inner), within, layout.inner_bytes)
-    mixed = body.address(Field.mixed)
-    for columns in layout.column_blocks():
-        half = len(columns) // 2
-        for row, totals in enumerate(_project(body, factors, weights, tile, columns)):
-            groups = [
-                code.at(mixed, group, layout.mixed_bytes)
-                for group in body.groups_of(body.builder.add(pair, I64(row)))
-            ]
-            whole = [
-                _with_groups(code, total, [code.at(g, column, layout.vector_bytes) for g in groups])
-                for column, total in zip(columns, totals, strict=True)
-            ]
-            if layout.keeps:
-                _keep_whole(body, body.builder.add(pair, I64(row)), columns, whole)
-            to = code.at(inner, row, layout.inner_bytes)
-            for column, gate, up in zip(columns[:half], whole[:half], whole[half:], strict=True):
-                value = code.multiply(code.swish(gate), up)
-                code.store_factors(value, code.at(to, column, layout.vector_factor_bytes))
+    half, steps = len(columns) // 2, layout.heard_steps
+    for row, totals in enumerate(_project(body, factors, panel, steps, tile, columns)):
+        own = body.builder.add(pair, I64(row))
+        groups = body.groups_of(own)
+        whole = [
+            cell.with_groups(
+                code, total, [mixed_at(body, Field.mixed, group, column) for group in groups]
+            )
+            for column, total in zip(columns, totals, strict=True)
+        ]
+        if layout.keeps:
+            _keep_whole(body, own, columns, whole)
+        to = code.at(inner, row, layout.inner_bytes)
+        for column, gate, up in zip(columns[:half], whole[:half], whole[half:], strict=True):
+            value = code.multiply(code.swish(gate), up)
+            code.store_factors(value, code.at(to, column, layout.vector_factor_bytes))
 
 
 def _keep_whole(body: Body, pair: Value, columns: list[int], whole: list[Value]) -> None:
-    code, layout = body.code, body.layout
-    kept = code.at(body.address(Field.whole), pair, layout.mixed_bytes)
     for column, vector in zip(columns, whole, strict=True):
-        code.store(vector, code.at(kept, column, layout.vector_bytes))
-
-
-def _with_groups(code: Code, own: Value, groups: list[Value]) -> Value:
-    """A pair's own projection + its cell's + its box's + the larger of its row's and column's."""
-    cell, row, column, box = (code.load(code.vector, at) for at in groups)
-    return code.add(code.add(own, cell), code.add(box, code.larger(row, column)))
+        body.code.store(vector, mixed_at(body, Field.whole, pair, column))
 
 
 def _mix_outer(body: Body, weights: Value, first: Value, tile: int, out: Value) -> None:
     """From W back to D, residual and norm, for the pairs of a tile."""
     code, layout = body.code, body.layout
-    weights = code.at(weights, PROJECTIONS, layout.projection_bytes)
+    weights = code.at(weights, layout.out_at, 1)
     together = layout.rows_together(tile)
     with code.loop(I64(tile), step=together) as within:
         inner = code.at(body.address(Field.inner), within, layout.inner_bytes)
-        columns = list(range(layout.vectors))
         rows = products(
             body,
             inner,
             weights,
             steps=layout.width_steps,
-            outputs=layout.vectors,
             rows=together,
-            columns=columns,
+            columns=layout.vectors,
         )
         for row, totals in enumerate(rows):
             pair = body.builder.add(body.builder.add(first, within), I64(row))
             h = body.address(Field.h)
             wide = [code.add(t, body.load_state(h, pair, j)) for j, t in enumerate(totals)]
-            scale = _norm_scale(body, wide)
+            scale = norm_scale(body, wide)
             if layout.keeps:
                 code.store(scale, code.at(body.address(Field.norms), pair, FLOAT))
             scales = code.spread(scale)
@@ -146,7 +121,7 @@ def _mix_outer(body: Body, weights: Value, first: Value, tile: int, out: Value) 
                 code.store(code.multiply(vector, scales), body.state(out, pair, j))
 
 
-def _norm_scale(body: Body, h: list[Value]) -> Value:
+def norm_scale(body: Body, h: list[Value]) -> Value:
     """What brings a pair's vector to unit root mean square, a scalar."""
     code = body.code
     square = code.constant(0.0)
@@ -158,19 +133,10 @@ def _norm_scale(body: Body, h: list[Value]) -> Value:
 
 
 def _project(
-    body: Body, factors: Value, weights: Value, rows: int, columns: list[int]
+    body: Body, factors: Value, weights: Value, steps: int, rows: int, columns: list[int]
 ) -> list[list[Value]]:
-    """From D to some columns of 2 · W."""
-    layout = body.layout
-    return products(
-        body,
-        factors,
-        weights,
-        steps=layout.hidden_steps,
-        outputs=2 * layout.gates,
-        rows=rows,
-        columns=columns,
-    )
+    """To some columns of 2 · W; weights: of their panel."""
+    return products(body, factors, weights, steps=steps, rows=rows, columns=len(columns))
 
 
 def products(
@@ -179,17 +145,15 @@ def products(
     weights: Value,
     *,
     steps: int,
-    outputs: int,
     rows: int,
-    columns: list[int],
+    columns: int,
 ) -> list[list[Value]]:
     """Sums over all inputs, [row][column] vectors, kept in registers.
 
-    factors: of consecutive rows, four bytes a step; weights: `outputs` vectors a step.
+    factors: of consecutive rows, four bytes a step; weights: a panel of so many columns.
     """
     code = body.code
     vector_bytes = code.isa.lanes * FLOAT
-    shape = [(row, i) for row in range(rows) for i in range(len(columns))]
     at_once = body.layout.steps_at_once(steps)
 
     def more(step: Value, totals: Sequence[Value]) -> Sequence[Value]:
@@ -199,13 +163,15 @@ def products(
                 code.factor(code.at(code.at(factors, row * steps, FLOAT), at, FLOAT))
                 for row in range(rows)
             ]
-            of_step = code.at(weights, at, outputs * vector_bytes)
-            vectors = [code.weights(code.at(of_step, column, vector_bytes)) for column in columns]
-            totals = [
-                code.multiply_factors(spread[row], vectors[i], total)
-                for (row, i), total in zip(shape, totals, strict=True)
-            ]
+            of_step = code.at(weights, at, columns * vector_bytes)
+            further = list(totals)
+            for i in range(columns):  # one vector of weights at a time: registers are few
+                vector = code.weights(code.at(of_step, i, vector_bytes))
+                for row in range(rows):
+                    place = row * columns + i
+                    further[place] = code.multiply_factors(spread[row], vector, further[place])
+            totals = further
         return totals
 
-    found = code.sum_loop(steps, at_once, [code.constant(0.0) for _ in shape], more)
-    return [list(found[row * len(columns) : (row + 1) * len(columns)]) for row in range(rows)]
+    found = code.sum_loop(steps, at_once, [code.constant(0.0)] * (rows * columns), more)
+    return [list(found[row * columns : (row + 1) * columns]) for row in range(rows)]

@@ -1,16 +1,21 @@
 """The code of what begins and ends a supervision step of a row: its states, question and answer."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kernel.cell_code import CellCode
 from kernel.code import F32, I32, I64, Value
 from kernel.function import Body
 from kernel.job import Field
 from kernel.layout import FLOAT
 
-NO_SYMBOL_LOGIT = -30.0  # of pad and empty, as in `model.lattice`
+NO_SYMBOL_LOGIT = -30.0  # of pad and empty, as in the models
 
 
-def write_begin(body: Body) -> None:
+def write_begin(body: Body, cell: CellCode) -> None:
     """A row's states, its own of the step before or fresh ones, and its pairs' roles."""
     code, (row,) = body.code, body.arguments
+    body.builder.store(row, code.at(body.job, Field.row, 8))
     source = body.builder.load(code.at(body.address(Field.source), row, 8), typ=I64)
     fresh = body.builder.icmp_signed("<", source, I64(0))
     with body.builder.if_else(fresh) as (start, carry_on):
@@ -18,7 +23,7 @@ def write_begin(body: Body) -> None:
             _write_start(body, row)
         with carry_on:
             _write_carry_on(body, row, source)
-    _write_roles(body, row)
+    _write_roles(body, row, cell)
 
 
 def pairs_of(body: Body, field: Field, row: Value, size: int) -> Value:
@@ -50,29 +55,38 @@ def _write_carry_on(body: Body, row: Value, source: Value) -> None:
                 code.store(body.load_state(state, pair, j), body.state(to, pair, j))
 
 
-def _write_roles(body: Body, row: Value) -> None:
-    """0: the pair's cell is empty, 1: given as this symbol, 2: given as another."""
+def _write_roles(body: Body, row: Value, kind: CellCode) -> None:
+    """What each pair is told by the token of its cell."""
     builder, code = body.builder, body.code
     cells, symbols = body.size(Field.cells), body.size(Field.symbols)
     tokens = code.at(body.address(Field.tokens), builder.mul(row, cells), 4)
     with code.loop(cells) as cell:
         token = code.wide(code.at(tokens, cell, 4))
         symbol = builder.sub(token, body.size(Field.first_symbol))
-        given = builder.icmp_signed(">=", symbol, I64(0))
         first = builder.mul(cell, symbols)
         with code.loop(symbols) as own:
-            same = builder.icmp_signed("==", symbol, own)
-            role = builder.select(given, builder.select(same, I32(1), I32(2)), I32(0))
+            role = kind.role(body, symbol, own)
             code.store(role, code.at(body.address(Field.role_of), builder.add(first, own), 4))
 
 
-def write_ask(body: Body) -> None:
-    """question = y + x; x is told by the roles."""
+@contextmanager
+def each_pair(body: Body) -> Iterator[tuple[Value, Value]]:
+    """A loop over all pairs: the pair, and its symbol."""
+    builder, code, symbols = body.builder, body.code, body.size(Field.symbols)
+    with code.loop(body.size(Field.cells)) as cell:
+        first = builder.mul(cell, symbols)
+        with code.loop(symbols) as symbol:
+            yield builder.add(first, symbol), symbol
+
+
+def write_ask(body: Body, cell: CellCode) -> None:
+    """question = y + x; x is told by the roles, and by what the row says of its symbols."""
     code, (y,) = body.code, body.arguments
-    with code.loop(body.size(Field.pairs)) as pair:
+    with each_pair(body) as (pair, symbol):
         role = code.wide(code.at(body.address(Field.role_of), pair, 4))
         for j in range(body.layout.vectors):
-            x = body.load_state(body.address(Field.roles), role, j)
+            of_role = body.load_state(body.address(Field.roles), role, j)
+            x = cell.asked(body, symbol, j, of_role)
             asked = code.add(body.load_state(y, pair, j), x)
             code.store(asked, body.state(body.address(Field.question), pair, j))
 

@@ -1,4 +1,4 @@
-"""The code of a supervision step of a lattice: `export.step_graph` and `model.trm`, row by row.
+"""The code of a supervision step: `export.step_graph` and `model.trm`, row by row.
 
 One row (one puzzle) after the other, so that its states stay in the core's own cache. P pairs, G
 groups, S cells and N symbols are known when it runs: the same code serves puzzles of all sizes.
@@ -43,7 +43,5 @@ class StepCode(NetworkCode):
         """out = all blocks, one after the other, of a + b."""
         for block in range(self.network.blocks):
             weights = body.code.at(body.address(Field.blocks), block, self.layout.block_bytes)
-            body.builder.call(self.gather, [body.job, a, b])
-            body.builder.call(self.project, [body.job, weights])
-            body.builder.call(self.mix, [body.job, weights, out])
+            self.refine(body, weights, a, b, out)
             a, b = out, body.address(Field.zeros)

@@ -4,21 +4,22 @@ Row by row, as inference, so that what a row keeps is still in the core's cache 
 is computed. Only the last deep recursion has a gradient: all of them keep in the same slots.
 """
 
+from functools import partial
 from typing import final
 
 from llvmlite import ir
 
+from kernel.cell_code import CellCode
 from kernel.code import F32, I64, POINTER, Value
 from kernel.function import Body
 from kernel.isa import Isa
 from kernel.job import Field
-from kernel.layout import FLOAT, Layout, Network
+from kernel.layout import FLOAT, ROLES, Layout, Network
 from kernel.network_code import NetworkCode
-from kernel.refine_back_code import write_collect, write_scatter, write_spread
-from kernel.row_code import pairs_of
+from kernel.refine_back_code import write_collect, write_spread
+from kernel.row_code import each_pair, pairs_of
 from kernel.tape_code import point_at_slot
 
-ROLES = 3
 LOSS_VALUES = 4  # numbers that a row's loss reports
 # Of a row: cells, symbols, first symbol, logits (P,), q_halt (1,), labels (S,), and where to put
 # the gradients of logits and q_halt, and LOSS_VALUES numbers.
@@ -35,11 +36,11 @@ class TrainCode(NetworkCode):
         self._copy = self.add("copy", _write_copy, POINTER, POINTER)
         self._loss = self.add("loss", _write_loss, I64)
         self._read_back = self.add("read_back", _write_read_back)
-        self._spread = self.add("spread", write_spread, POINTER, POINTER)
-        self._collect = self.add("collect", write_collect, POINTER, POINTER)
-        self._scatter = self.add("scatter", write_scatter)
+        self._spread = self.add("spread", partial(write_spread, cell=self.cell), POINTER, POINTER)
+        self._collect = self.add("collect", write_collect, POINTER, POINTER, I64, I64)
+        self._gather_back = self.add("gather_back", self.cell.write_gather_back, POINTER, POINTER)
         self._keep_question = self.add("keep_question", _write_keep_question)
-        self._ask_back = self.add("ask_back", _write_ask_back)
+        self._ask_back = self.add("ask_back", partial(_write_ask_back, cell=self.cell))
         self.add_run(self._write_train)
 
     def _write_train(self, body: Body) -> None:
@@ -83,11 +84,9 @@ class TrainCode(NetworkCode):
     def _refine(self, body: Body, recursion: int, a: Value, b: Value) -> Value:
         """All blocks of a + b, each in a slot of its own; returns where the output is."""
         for block in range(self.network.blocks):
-            out = point_at_slot(body, recursion * self.network.blocks + block)
+            out = point_at_slot(body, recursion * self.network.blocks + block, self.cell.kept)
             weights = body.code.at(body.address(Field.blocks), block, self.layout.block_bytes)
-            body.builder.call(self.gather, [body.job, a, b])
-            body.builder.call(self.project, [body.job, weights])
-            body.builder.call(self.mix, [body.job, weights, out])
+            self.refine(body, weights, a, b, out)
             a, b = out, body.address(Field.zeros)
         return a
 
@@ -103,13 +102,16 @@ class TrainCode(NetworkCode):
 
     def _refine_back(self, body: Body, recursion: int) -> None:
         for block in reversed(range(self.network.blocks)):
-            point_at_slot(body, recursion * self.network.blocks + block)
+            point_at_slot(body, recursion * self.network.blocks + block, self.cell.kept)
             weights = body.code.at(body.address(Field.back_blocks), block, self.layout.block_bytes)
             size = self.layout.block_floats * FLOAT
             gradients = body.code.at(body.address(Field.d_blocks), block, size)
             body.builder.call(self._spread, [body.job, weights, gradients])
-            body.builder.call(self._collect, [body.job, weights, gradients])
-            body.builder.call(self._scatter, [body.job])
+            for projection, begin, end in body.group_kinds():
+                of_kind = body.code.at(weights, projection, self.layout.projection_bytes)
+                d_kind = body.code.at(gradients, projection, self.layout.projection_floats * FLOAT)
+                body.builder.call(self._collect, [body.job, of_kind, d_kind, begin, end])
+            body.builder.call(self._gather_back, [body.job, weights, gradients])
 
 
 def gradient_floats(network: Network, layout: Layout) -> dict[Field, int]:
@@ -117,7 +119,7 @@ def gradient_floats(network: Network, layout: Layout) -> dict[Field, int]:
     size = network.hidden_size
     return {
         Field.d_blocks: network.blocks * layout.block_floats,
-        Field.d_roles: ROLES * size,
+        Field.d_roles: ROLES[network.cell] * size,
         Field.d_read: size,
         Field.d_halt: size,
         Field.d_halt_bias: 1,
@@ -178,12 +180,13 @@ def _write_keep_question(body: Body) -> None:
             code.store(total, body.state(kept, pair, j))
 
 
-def _write_ask_back(body: Body) -> None:
-    """The gradient of the roles; y was handed over without one."""
+def _write_ask_back(body: Body, cell: CellCode) -> None:
+    """The gradient of x; y was handed over without one."""
     code = body.code
     d_roles, kept = body.address(Field.d_roles), body.address(Field.d_question)
-    with code.loop(body.size(Field.pairs)) as pair:
+    with each_pair(body) as (pair, symbol):
         role = code.wide(code.at(body.address(Field.role_of), pair, 4))
         for j in range(body.layout.vectors):
-            total = code.add(body.load_state(d_roles, role, j), body.load_state(kept, pair, j))
-            code.store(total, body.state(d_roles, role, j))
+            d = body.load_state(kept, pair, j)
+            code.store(code.add(body.load_state(d_roles, role, j), d), body.state(d_roles, role, j))
+            cell.ask_back(body, symbol, j, d)

@@ -1,17 +1,22 @@
-"""A lattice's weights in a file that needs no torch to be read."""
+"""The weights that a step depends on; a lattice's in a file that needs no torch to be read."""
 
 import zipfile
+from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import ClassVar, Self, final
 
 import numpy as np
 import numpy.typing as npt
 
-from kernel.layout import FloatArray, Network
+from kernel.layout import CellName, FloatArray, Network
 
-BLOCK_ARRAYS = ("own", "cell", "line", "box", "out")
+MATRICES: Mapping[CellName, tuple[str, ...]] = {  # of a block, in the order of their use
+    "lattice": ("own", "cell", "line", "box", "out"),
+    "palette": ("own", "rays", "cell", "row", "column", "canvas", "out"),
+}
+BLOCK_ARRAYS = MATRICES["lattice"]
 MODEL_ARRAYS = ("roles", "starts", "answer", "halt", "halt_bias")
 STARTS = ("y_start", "z_start", "y_noise", "z_noise")
 RECURSIONS = "recursions"
@@ -22,20 +27,29 @@ class WeightsError(Exception):
 
 
 def block_name(block: int, array: str) -> str:
-    """Of a block's weight in a model's `state_dict`."""
+    """Of a block's matrix in a model's `state_dict`."""
     return f"body.blocks.{block}.{array}.weight"
 
 
-@final
-@dataclass(frozen=True)
-class LatticeWeights:
-    """Everything of a lattice model that its step depends on, float32.
+def around_name(block: int) -> str:
+    """Of the weights of a block's neighbours in a model's `state_dict`."""
+    return f"body.blocks.{block}.around"
 
-    blocks: per block own, cell, line, box (2 W, D) and out (D, W); roles: (3, D); starts: (4, D),
-    y_start, z_start, y_noise, z_noise; answer: (D,); halt: (D,); halt_bias: (1,).
+
+@dataclass(frozen=True)
+class Weights(ABC):
+    """Everything of a model that its step depends on, float32.
+
+    blocks: per block its matrices, as `MATRICES` names them: (2 W, D) each, and out (D, W);
+    around: per block the weights of neighbours, (9, D), or (0, D) where none is heard;
+    roles: (roles, D); starts: (4, D), y_start, z_start, y_noise, z_noise; answer: (D,);
+    halt: (D,); halt_bias: (1,).
     """
 
+    cell: ClassVar[CellName]
+
     blocks: tuple[tuple[FloatArray, ...], ...]
+    around: tuple[FloatArray, ...]
     roles: FloatArray
     starts: FloatArray
     answer: FloatArray
@@ -47,15 +61,18 @@ class LatticeWeights:
     @classmethod
     def of_state(
         cls, state: Mapping[str, FloatArray], *, latent_recursions: int, deep_recursions: int
-    ) -> "LatticeWeights":
+    ) -> Self:
         """From a model's state, named as in its `state_dict`. Raises: KeyError for other models."""
-        count = sum(
-            name.startswith("body.blocks.") and name.endswith(".own.weight") for name in state
-        )
+        own = (name.startswith("body.blocks.") and name.endswith(".own.weight") for name in state)
+        blocks = range(sum(own))
+        names, size = MATRICES[cls.cell], len(state["y_start"])
+        nothing = np.empty((0, size), np.float32)
         return cls(
             blocks=tuple(
-                tuple(state[block_name(block, name)] for name in BLOCK_ARRAYS)
-                for block in range(count)
+                tuple(state[block_name(block, name)] for name in names) for block in blocks
+            ),
+            around=tuple(
+                state.get(around_name(block), nothing).reshape(-1, size) for block in blocks
             ),
             roles=state["body.roles"],
             starts=np.stack([state[name] for name in STARTS]),
@@ -69,10 +86,23 @@ class LatticeWeights:
     @property
     def network(self) -> Network:
         """The sizes."""
-        hidden_size, width = self.blocks[0][-1].shape
-        return Network(
-            hidden_size, width, len(self.blocks), self.latent_recursions, self.deep_recursions
-        )
+        size, width = self.blocks[0][-1].shape
+        latent, deep = self.latent_recursions, self.deep_recursions
+        return Network(self.cell, size, width, len(self.blocks), latent, deep)
+
+
+@final
+class PaletteWeights(Weights):
+    """A palette's; what tells its symbols apart is told with each row of a step."""
+
+    cell = "palette"
+
+
+@final
+class LatticeWeights(Weights):
+    """A lattice's, which may lie in a file."""
+
+    cell = "lattice"
 
     def save(self, path: Path) -> None:
         """Write an .npz file."""
@@ -97,7 +127,13 @@ class LatticeWeights:
                 tuple(arrays.pop(f"block{i}.{name}") for name in BLOCK_ARRAYS)
                 for i in range((len(arrays) - len(MODEL_ARRAYS)) // len(BLOCK_ARRAYS))
             )
-            weights = cls(blocks=blocks, latent_recursions=latent, deep_recursions=deep, **arrays)
+            weights = cls(
+                blocks=blocks,
+                around=tuple(np.empty((0, block[-1].shape[0]), np.float32) for block in blocks),
+                latent_recursions=latent,
+                deep_recursions=deep,
+                **arrays,
+            )
             weights._check()
         except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise WeightsError(f"{path}: no weights of a lattice: {error}") from error

@@ -130,11 +130,16 @@ class PaletteBody(Body):
         # 0 pad, 1 this symbol, 2 another colour, 3 the end mark where this symbol is a colour.
         other = torch.where(cells == END_TOKEN, 3, 2)
         role = torch.where(cells == own, 1, torch.where(cells == PAD_TOKEN, 0, other))
-        x = self.roles[role] + F.pad(self.special, (0, 0, 0, SYMBOLS - SPECIAL))
-        if task_rows is not None:
-            parts = task_rows.unflatten(1, (1 + SYMBOLS, self.size))
-            x = x + (parts[:, :1] + parts[:, 1:]).unsqueeze(1)
+        x = self.roles[role] + self.symbol_vectors(task_rows).unsqueeze(1)
         return x.flatten(1, 2)
+
+    def symbol_vectors(self, task_rows: Tensor | None) -> Tensor:
+        """What a row adds to x for each symbol: (B, symbols, D), or (1, …) without tasks."""
+        special: Tensor = F.pad(self.special, (0, 0, 0, SYMBOLS - SPECIAL))
+        if task_rows is None:
+            return special.unsqueeze(0)
+        parts: Tensor = task_rows.unflatten(1, (1 + SYMBOLS, self.size))
+        return special + (parts[:, :1] + parts[:, 1:])
 
     def refine(self, h: Tensor, seq_len: int) -> Tensor:
         side = self.sides[seq_len]

@@ -208,10 +208,7 @@ class Scheduler(Generic[JobT]):
     def settle(
         self, plan: Plan[JobT], outcomes: Sequence[StepOutcome], now_s: float
     ) -> list[Departure[JobT]]:
-        """Take in a supervision step: `outcomes[i]` is of `plan.rows[i]`. Returns who is done.
-
-        plan: the last one.
-        """
+        """Take in a step: `outcomes[i]` is of row i of the last `plan`. Returns who is done."""
         restarts, departures = [], []
         for place, (row, outcome) in enumerate(zip(self._planned, outcomes, strict=True)):
             if not row.seated:  # cancelled, or solved by another row
@@ -257,10 +254,7 @@ class Scheduler(Generic[JobT]):
         return bool(self._queue or self._background)
 
     def _restart(self, row: Row[JobT]) -> None:
-        """Begin another attempt: in place, or in line if the request must let others in.
-
-        Not at all if another row of the job has begun the last of them.
-        """
+        """Begin another attempt, if any is left: in place, or in line to let others in."""
         entry = row.entry
         entry.over.append(row.attempt)
         if entry.attempts < entry.budget.attempts and not self._makes_way(entry):

@@ -33,6 +33,7 @@ from training.optimizers import OptimizerGroup
 from training.recipe import Halting, Lane, Loss, Optimizer, Recipe, Source, TaskTraining
 from training.task_set import NamedTask
 from training.task_solves import Answered, Question, answer_all
+from training.threads import torch_threads
 
 FEWEST_TO_HOLD_OUT = 3
 ENOUGH_EXACT = 0.995  # of the rows that halted since the last check: there is no more to learn
@@ -166,35 +167,34 @@ class Adaptation:
     ) -> None:
         """Until the second of `times` (begin, end of this, end of all), or enough is learnt."""
         began, until, ends = times
-        named = NamedTask("task", "asked", ArcTask(pairs))
-        lane = TrainingLane(
-            self.trm,
-            self._recipe,
-            self._recipe.lanes[0],
-            seed=self._plan.seed,
-            device=self._device,
-            tasks=(named,),
-        )
-        while self._clock() < until and not stop():
-            share_of_time = (self._clock() - began) / (ends - began)
-            self._update(lane, share_of_time)
-            if self.optimizer_step % self._plan.check_every:
-                continue
-            figures = lane.drain()
-            exact = figures.get(f"{lane.name}/halted_exact", 0.0)
-            understood = False
-            if check is not None:
-                before, self._held_out = self._held_out, self._voted_on(check)
-                understood = before is not None and before.right and self._held_out.right
-            now = self._clock()
-            loss = figures[f"{lane.name}/loss_answer"]
-            on_progress(
-                AdaptationProgress(
-                    state, self.optimizer_step, now - began, ends - now, loss, exact, self._held_out
+        lane = self._lane(pairs)
+        with torch_threads(uses_kernel=lane.uses_kernel):
+            while self._clock() < until and not stop():
+                share_of_time = (self._clock() - began) / (ends - began)
+                self._update(lane, share_of_time)
+                if self.optimizer_step % self._plan.check_every:
+                    continue
+                figures = lane.drain()
+                exact = figures.get(f"{lane.name}/halted_exact", 0.0)
+                understood = False
+                if check is not None:
+                    before, self._held_out = self._held_out, self._voted_on(check)
+                    understood = before is not None and before.right and self._held_out.right
+                now = self._clock()
+                loss = figures[f"{lane.name}/loss_answer"]
+                at, vote = self.optimizer_step, self._held_out
+                on_progress(
+                    AdaptationProgress(state, at, now - began, ends - now, loss, exact, vote)
                 )
-            )
-            if exact >= ENOUGH_EXACT or understood:
-                break
+                if exact >= ENOUGH_EXACT or understood:
+                    break
+
+    def _lane(self, pairs: tuple[Pair, ...]) -> TrainingLane:
+        tasks = (NamedTask("task", "asked", ArcTask(pairs)),)
+        recipe, seed, device = self._recipe, self._plan.seed, self._device
+        return TrainingLane(
+            self.trm, recipe, recipe.lanes[0], seed=seed, device=device, tasks=tasks
+        )
 
     def _update(self, lane: TrainingLane, share_of_time: float) -> None:
         batch = lane.batch

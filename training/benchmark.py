@@ -16,7 +16,8 @@ from model.flops import training_flops
 from puzzles.registry import by_name
 from training.lane import TrainingLane
 from training.recipe import Recipe
-from training.session import open_trainer, threads_for
+from training.session import open_trainer
+from training.threads import torch_threads
 from training.trainer import Trainer
 
 WARM_UP = 3  # optimizer steps, compilation among them
@@ -92,7 +93,7 @@ def measure_training(
     ):
         on_lane("GEMM")
         gemm = _gemm_flops(trainer.dtype, device)
-        with threads_for(trainer):
+        with torch_threads(uses_kernel=trainer.uses_kernel):
             lanes = [_lane_speed(trainer, lane, device, on_lane) for lane in trainer.lanes]
     return TrainingSpeed(
         recipe=recipe.name,

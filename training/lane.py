@@ -15,7 +15,7 @@ from training.monitor import Monitor, answered_questions, evenly_spaced
 from training.pool import Pool, Questions
 from training.recipe import Lane, Recipe
 from training.rolling_batch import Halted, RollingBatch
-from training.step import training_step
+from training.step import KernelStep, training_step
 from training.task_pool import LearntTasks, TaskPool
 from training.task_set import NamedTask
 
@@ -73,6 +73,11 @@ class TrainingLane:
             )
             self.monitor = Monitor(held_out, device)
         self._sums = torch.zeros(SUMS, dtype=torch.float64, device=device)
+
+    @property
+    def uses_kernel(self) -> bool:
+        """Whether compiled code makes its steps."""
+        return isinstance(self.step, KernelStep)
 
     def count(self, loss: StepLoss, halted: Halted) -> None:
         """Add one optimizer step to the sums; stays on the device."""

@@ -17,6 +17,7 @@ from model.body import ShapeError
 from model.checkpoint import CheckpointError
 from training.recipe import Recipe, RecipeError
 from training.run_state import check_resumable, checkpoints, newest_checkpoint
+from training.threads import torch_threads
 from training.trainer import Progress as TrainingProgress
 from training.trainer import Trainer
 
@@ -74,7 +75,7 @@ def run_training(
         raise CheckpointError(f"{run} holds a run already: --resume it, or choose another --out")
     trainer = open_trainer(recipe, run, device)
     stop = StopFlag()
-    with closing(trainer), stop.installed(), threads_for(trainer):
+    with closing(trainer), stop.installed(), torch_threads(uses_kernel=trainer.uses_kernel):
         if resume:
             trainer.resume(checkpoint)
         _train_with_bar(trainer, stop, console)
@@ -93,18 +94,6 @@ def open_trainer(recipe: Recipe, run: Path, device: torch.device) -> Trainer:
         raise RecipeError(f"model: {error}") from error
     except UnsupportedError as error:
         raise RecipeError(f"runtime = {recipe.runtime!r}: {error}") from error
-
-
-@contextmanager
-def threads_for(trainer: Trainer) -> Iterator[None]:
-    """One thread for PyTorch while compiled steps use the cores: its others would spin on them."""
-    before = torch.get_num_threads()
-    if trainer.uses_kernel:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _train_with_bar(trainer: Trainer, stop: StopFlag, console: Console) -> None:

@@ -1,6 +1,7 @@
 """One supervision step of a rolling batch with its gradients: by PyTorch, or by compiled code."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -9,8 +10,10 @@ import torch
 from torch import Tensor
 
 from kernel.isa import UnsupportedError, multiplies_bfloat16
-from kernel.training import LatticeTraining
-from kernel.weights import LatticeWeights
+from kernel.training import KernelTraining, TrainedStep
+from kernel.weights import LatticeWeights, PaletteWeights, Weights
+from model.config import Cell
+from model.palette import PaletteBody
 from model.trm import Carry, StepOutput, TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
 from training.losses import StepLoss, step_loss
@@ -51,6 +54,19 @@ class TrainingStep(ABC):
         self, tokens: Tensor, labels: Tensor, carry: Carry, task: Tensor | None = None
     ) -> Stepped:
         """tokens, labels: (B, S) int64; task: (B,) int64 where puzzles have tasks."""
+
+
+KERNEL_WEIGHTS: Mapping[Cell, type[LatticeWeights | PaletteWeights]] = {
+    "lattice": LatticeWeights,
+    "palette": PaletteWeights,
+}
+
+
+def own_rows(trm: TinyRecursiveModel, task: Tensor | None) -> Tensor | None:
+    """(B, E) of the task table, apart from it, so that the table gets no gradient."""
+    if task is None or trm.body.tasks is None:
+        return None
+    return trm.body.tasks.detach()[trm.body.table_row(task)].requires_grad_()
 
 
 def fast_dtype(recipe: Recipe, device: torch.device) -> torch.dtype:
@@ -96,7 +112,7 @@ class TorchStep(TrainingStep):
     def __call__(
         self, tokens: Tensor, labels: Tensor, carry: Carry, task: Tensor | None = None
     ) -> Stepped:
-        own = self._own_rows(task)
+        own = own_rows(self._trm, task)
         task_rows = self._trm.body.look_up(task, own)
         output, loss = self._forward(tokens, labels, carry.y, carry.z, task_rows)
         loss.total.backward()
@@ -104,17 +120,10 @@ class TorchStep(TrainingStep):
         gradient = None if own is None else own.grad
         return Stepped(output.carry, logits, output.q_halt.detach(), loss, gradient)
 
-    def _own_rows(self, task: Tensor | None) -> Tensor | None:
-        """(B, E) of the task table, apart from it, so that the table gets no gradient."""
-        body = self._trm.body
-        if task is None or body.tasks is None:
-            return None
-        return body.tasks.detach()[body.table_row(task)].requires_grad_()
-
 
 @final
 class KernelStep(TrainingStep):
-    """A lattice on the CPU: each row forward and backward while it is in its core's cache."""
+    """Compiled for this CPU: each row forward and backward while it is in its core's cache."""
 
     def __init__(
         self,
@@ -128,8 +137,9 @@ class KernelStep(TrainingStep):
         """Raises: UnsupportedError."""
         self._trm = trm
         self._row_loss = compiled_row_loss(recipe.loss, batch)
+        self._batch, self._symbols = batch, spec.symbols
         self._q_weight = recipe.loss.q_weight
-        self._kernel = LatticeTraining.open(
+        self._kernel = KernelTraining.open(
             self._weights().network,
             spec,
             self._row_loss.address,
@@ -146,9 +156,10 @@ class KernelStep(TrainingStep):
     def dtype(self) -> torch.dtype:
         return torch.float32
 
-    def _weights(self) -> LatticeWeights:
+    def _weights(self) -> Weights:
         config = self._trm.config
-        return LatticeWeights.of_state(
+        kind = KERNEL_WEIGHTS[config.cell]
+        return kind.of_state(
             {name: tensor.numpy() for name, tensor in self._trm.state_dict().items()},
             latent_recursions=config.latent_recursions,
             deep_recursions=config.deep_recursions,
@@ -159,24 +170,42 @@ class KernelStep(TrainingStep):
         tokens: Tensor,
         labels: Tensor,
         carry: Carry,
-        task: Tensor | None = None,  # noqa: ARG002 (a lattice has no tasks)
+        task: Tensor | None = None,
     ) -> Stepped:
+        own = own_rows(self._trm, task)
+        told = self._symbol_vectors(task, own)
         stepped = self._kernel.step(
             self._weights(),
             tokens.numpy().astype(np.int32),
             labels.numpy().astype(np.int32),
             carry.y.numpy(),
             carry.z.numpy(),
+            None if told is None else told.detach().numpy(),
         )
-        for name, parameter in self._trm.named_parameters():
-            parameter.grad = torch.from_numpy(stepped.gradients[name])
+        self._leave_gradients(stepped, told)
         answer, halt, exact, refuted = torch.from_numpy(stepped.losses).unbind(1)
         answer, halt = answer.mean(), halt.mean()
         loss = StepLoss(answer + self._q_weight * halt, answer, halt, exact.bool(), refuted.bool())
         y, z, logits, q_halt = map(
             torch.from_numpy, (stepped.y, stepped.z, stepped.logits, stepped.q_halt)
         )
-        return Stepped(Carry(y, z), logits, q_halt, loss)
+        gradient = None if own is None else own.grad
+        return Stepped(Carry(y, z), logits[..., : self._symbols], q_halt, loss, gradient)
+
+    def _symbol_vectors(self, task: Tensor | None, own: Tensor | None) -> Tensor | None:
+        """What each row of a palette says of its symbols, (B, N, D) with gradient."""
+        body = self._trm.body
+        if not isinstance(body, PaletteBody):
+            return None
+        told = body.symbol_vectors(body.look_up(task, own))
+        return told.expand(self._batch, -1, -1)
+
+    def _leave_gradients(self, stepped: TrainedStep, told: Tensor | None) -> None:
+        for name, parameter in self._trm.named_parameters():
+            if name in stepped.gradients:
+                parameter.grad = torch.from_numpy(stepped.gradients[name])
+        if told is not None:
+            told.backward(torch.from_numpy(stepped.symbol_gradients))
 
 
 def training_step(
@@ -201,10 +230,9 @@ def training_step(
 def _check_kernel(recipe: Recipe, device: torch.device) -> None:
     if device.type != "cpu":
         raise UnsupportedError(f"compiled training runs on the CPU, not on {device.type}")
-    if recipe.model.cell != "lattice":
-        raise UnsupportedError(
-            f"compiled training knows the lattice cell, not {recipe.model.cell!r}"
-        )
+    if recipe.model.cell not in KERNEL_WEIGHTS:
+        known = " and ".join(KERNEL_WEIGHTS)
+        raise UnsupportedError(f"compiled training knows {known}, not {recipe.model.cell!r}")
     if recipe.halting.chains > 1:
         raise UnsupportedError("compiled training knows one chain of a question")
     if not supports(recipe.loss):

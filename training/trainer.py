@@ -37,7 +37,7 @@ from training.run_state import (
     validated,
     write_recipe,
 )
-from training.step import KernelStep, fast_dtype
+from training.step import fast_dtype
 from training.watch import TrainingCollapsedError, has_collapsed, is_best
 
 log = logging.getLogger(__name__)
@@ -212,7 +212,7 @@ class Trainer:
     @property
     def uses_kernel(self) -> bool:
         """Whether compiled code makes the steps of any lane."""
-        return any(isinstance(lane.step, KernelStep) for lane in self.lanes)
+        return any(lane.uses_kernel for lane in self.lanes)
 
     @property
     def averaged(self) -> TinyRecursiveModel:

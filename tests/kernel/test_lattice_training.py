@@ -1,39 +1,33 @@
 """Compiled gradients against PyTorch's, on every kind of CPU there is."""
 
-import functools
-
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 
 from export.lattice_weights import lattice_weights
-from kernel.compiled import Compiled
 from kernel.isa import Isa, host_isa
-from kernel.layout import Network
-from kernel.train_code import TrainCode
-from kernel.training import LatticeTraining, TrainedStep
+from kernel.training import KernelTraining, TrainedStep
 from kernel.weights import LatticeWeights
 from model.config import ModelConfig
 from model.trm import Carry, StepOutput, TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
+from tests.kernel.training_cases import (
+    ISAS,
+    LOSS,
+    Floats,
+    Ints,
+    check_directions,
+    check_gradients,
+    check_step,
+    code_of,
+)
 from tests.model.small import LATTICE, small_trm, sudoku
 from training.losses import IGNORED_LABEL, StepLoss, step_loss
-from training.recipe import Loss
 from training.row_loss import compiled_row_loss
 
-ISAS = (Isa(4, 32), Isa(8, 16), Isa(16, 32))
 SMALL = LATTICE.model_copy(update={"hidden_size": 16, "latent_recursions": 2, "deep_recursions": 1})
-LOSS = Loss(name="softmax", q_weight=0.5, undecided=0.1)
 ROWS = 5
 TOLERANCE = 2e-5
-Ints = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float32]
-
-
-@functools.cache
-def code_of(network: Network, isa: Isa) -> Compiled:
-    return Compiled(TrainCode(network, isa))
 
 
 class Batch:
@@ -61,7 +55,7 @@ def compiled(
     weights: LatticeWeights = lattice_weights(trm)
     code = code_of(weights.network, isa or host_isa("float32", sizes=(16,)))
     loss = compiled_row_loss(LOSS, ROWS)
-    kernel = LatticeTraining(code, spec, loss.address, threads=threads, batch=ROWS)
+    kernel = KernelTraining(code, spec, loss.address, threads=threads, batch=ROWS)
     return kernel.step(weights, batch.tokens, batch.labels, batch.y, batch.z)
 
 
@@ -84,22 +78,9 @@ def check(trm: TinyRecursiveModel, spec: PuzzleSpec, isa: Isa | None = None) -> 
     batch = Batch(trm, spec)
     found = compiled(trm, spec, batch, isa)
     output, loss, gradients = by_torch(trm, batch)
-    carry, logits = output.carry, output.logits.detach().numpy()
-    np.testing.assert_allclose(found.y, carry.y.numpy(), atol=TOLERANCE)
-    first = spec.vocab_size - spec.symbols
-    np.testing.assert_allclose(found.logits, logits[..., first:], atol=TOLERANCE)
-    np.testing.assert_allclose(found.z, carry.z.numpy(), atol=TOLERANCE)
-    answer, halt = found.losses[:, 0].mean(), found.losses[:, 1].mean()
-    np.testing.assert_allclose(answer, loss.answer.item(), rtol=1e-5)
-    np.testing.assert_allclose(halt, loss.halt.item(), rtol=1e-5)
+    check_step(found, output, loss, tolerance=TOLERANCE)
     assert found.losses[:, 3].tolist() == [0, 1, 0, 0, 0]
-    assert found.gradients.keys() == gradients.keys()
-    for name, gradient in gradients.items():
-        scale = np.abs(gradient).max()
-        assert scale > 0, name
-        np.testing.assert_allclose(
-            found.gradients[name] / scale, gradient / scale, atol=TOLERANCE, err_msg=name
-        )
+    check_gradients(found.gradients, gradients, tolerance=TOLERANCE)
 
 
 @pytest.mark.parametrize("isa", ISAS, ids=lambda isa: f"{isa.lanes}-lanes")
@@ -123,11 +104,7 @@ def test_gradients_of_bfloat16_point_the_same_way() -> None:
     trm = small_trm(SMALL.model_copy(update={"hidden_size": 32}), spec)
     batch = Batch(trm, spec)
     found = compiled(trm, spec, batch, isa)
-    _, _, gradients = by_torch(trm, batch)
-    for name, gradient in gradients.items():
-        other = found.gradients[name]
-        cosine = (gradient * other).sum() / np.linalg.norm(gradient) / np.linalg.norm(other)
-        assert cosine > 0.995, name
+    check_directions(found.gradients, by_torch(trm, batch)[2])
 
 
 def test_any_number_of_threads_sums_the_same() -> None:
