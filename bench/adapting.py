@@ -63,8 +63,12 @@ def part_of(asked: list[NamedTask], part: str | None) -> list[NamedTask]:
 
 
 def ways_of(*, embedding_minutes: float, network_minutes: float) -> tuple[tuple[Way, float], ...]:
-    """Every way with its minutes of CPU time."""
-    return (("nothing", 0.0), ("embedding", embedding_minutes), ("network", network_minutes))
+    """Every way with its minutes of CPU time; one that has none is left out."""
+    learning: tuple[tuple[Way, float], ...] = (
+        ("embedding", embedding_minutes),
+        ("network", network_minutes),
+    )
+    return (("nothing", 0.0), *((way, minutes) for way, minutes in learning if minutes))
 
 
 def adapt_all(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bench.adapting import Outcome, part_of, read_asked, table
+from bench.adapting import Outcome, part_of, read_asked, table, ways_of
 from bench.report import BenchError
 from cli.main import app
 from tests.training.arc_tasks import fill_task, mirror_task, write_tasks
@@ -51,6 +51,10 @@ def test_the_table_counts_by_way_and_time() -> None:
     lines = table(found).splitlines()[2:]
     assert lines[0] == "| nothing | 2 | 1 | 0 | 50% of 1 | – |"
     assert lines[1] == "| network | 2 | 2 | 1.5 | 50% of 2 | 25% of 1 |"
+
+
+def test_a_way_without_minutes_is_left_out() -> None:
+    assert ways_of(embedding_minutes=0, network_minutes=2) == (("nothing", 0.0), ("network", 2))
 
 
 def test_what_is_there_is_not_done_again(
