@@ -18,7 +18,10 @@ def adapt(
     ),
     minutes: Annotated[float, typer.Option(min=0, help="CPU time for the network.")] = 10.0,
     embedding_minutes: Annotated[
-        float | None, typer.Option(min=0, help="CPU time for the embedding alone [minutes; as the network].")
+        float | None,
+        typer.Option(
+            min=0, help="CPU time for the embedding alone; 0: not tried [as the network]."
+        ),
     ] = None,
     which: CheckpointChoice = "best",
     part: Annotated[
