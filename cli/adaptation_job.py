@@ -34,6 +34,7 @@ def adapt_job(
 
     from export.bundle import export_bundle
     from export.errors import ExportError
+    from export.manifest import MANIFEST_FILE
     from model.checkpoint import CheckpointError
     from model.devices import DeviceError, resolve_device
     from training.adaptation import Adaptation, AdaptationPlan
@@ -43,6 +44,7 @@ def adapt_job(
 
     if threads is not None:
         torch.set_num_threads(threads)
+    known = model if (model / MANIFEST_FILE).exists() else None
     with said_clearly(CheckpointError, DatasetError, DeviceError, ExportError):
         plan = AdaptationPlan(what=what, minutes=minutes, compile=compiled)
         asked, chosen = one_task(task, name), resolve_device(device)
@@ -52,5 +54,5 @@ def adapt_job(
         with TemporaryDirectory(prefix="ponder-adapt-") as directory:
             checkpoint = Path(directory) / "checkpoint"
             adaptation.save(checkpoint, name)
-            export_bundle(checkpoint, bundle)
+            export_bundle(checkpoint, bundle, like=known)
     tell("done")

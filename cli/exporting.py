@@ -33,19 +33,30 @@ def export(
         list[str] | None,
         typer.Option(help="A size that a lattice was not trained on, as sudoku-25x25."),
     ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(help="A bundle of the same network: take its graphs, with these weights."),
+    ] = None,
     parity_puzzles: Annotated[
-        int, typer.Option(min=1, help="Puzzles to solve with both runtimes, per graph.")
-    ] = 200,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Puzzles to solve with both runtimes, per graph [200; 8 of one of --like].",
+        ),
+    ] = None,
 ) -> None:
     """Export a checkpoint to a bundle: step graphs checked against PyTorch, and a manifest."""
     from export.bundle import export_bundle
     from export.errors import ExportError
+    from export.manifest import BundleError, Manifest
     from export.record import read_accuracy, read_efforts, record_efforts
     from model.checkpoint import CheckpointError
     from puzzles.errors import UnknownKindError
     from puzzles.registry import by_name
 
-    with said_clearly(ExportError, CheckpointError, UnknownKindError):
+    with said_clearly(BundleError, ExportError, CheckpointError, UnknownKindError):
+        if like is not None:
+            Manifest.read(like)  # a mistyped path is told; what does not fit takes a minute
         declared = read_efforts(efforts) if efforts else {}
         manifest = export_bundle(
             chosen_checkpoint(checkpoint, which),
@@ -56,6 +67,7 @@ def export(
             accuracy=read_accuracy(accuracy) if accuracy else (),
             parity_puzzles=parity_puzzles,
             also=tuple(by_name(puzzle).spec for puzzle in also or ()),
+            like=like,
         )
         if declared:
             record_efforts(out, declared)

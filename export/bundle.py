@@ -20,9 +20,10 @@ from export.manifest import (
     TaskTable,
     file_sha256,
 )
-from export.parity import compare, solve_all
+from export.parity import MAX_SUPERVISION_STEPS, compare, solve_all
 from export.parity_cases import draw_cases
 from export.precision import reduce_precision
+from export.reweighting import write_reweighted_graph
 from export.runtime import OnnxStepper
 from export.step_graph import OPSET, write_step_graph
 from kernel.lattice import LatticeKernel
@@ -44,6 +45,10 @@ from puzzles.restarts import Restart
 log = logging.getLogger(__name__)
 
 PARITY_PUZZLES = 200
+# Of a graph that was compared so with other weights: if these were not where they should be, that
+# would show in every puzzle, and soon.
+REWEIGHTED_PARITY_PUZZLES = 8
+REWEIGHTED_PARITY_STEPS = 4  # supervision steps: a fresh one and three that go on
 PARITY_SEED = 0
 KERNEL_FILE = "kernel-weights.npz"
 CHECKPOINT_DIRECTORY = "checkpoint"
@@ -58,13 +63,17 @@ def export_bundle(
     precision: Precision = "float32",
     noise_scale: float = DEFAULT_NOISE_SCALE,
     accuracy: tuple[Accuracy, ...] = (),
-    parity_puzzles: int = PARITY_PUZZLES,
+    parity_puzzles: int | None = None,
     also: tuple[PuzzleSpec, ...] = (),
+    like: Path | None = None,
 ) -> Manifest:
     """Write the bundle `out` from a checkpoint's averaged weights.
 
     precision: of the step graphs; a lattice's compiled kernel has its own. also: further sizes for
-    a lattice, whose weights fit every size, whether they were trained on it or not.
+    a lattice, whose weights fit every size, whether they were trained on it or not. like: a bundle
+    of the same network, whose float32 step graphs are taken, with these weights, instead of being
+    traced again: a second in place of a minute; what does not fit is traced. parity_puzzles: None
+    stands for PARITY_PUZZLES, or for REWEIGHTED_PARITY_PUZZLES of a graph that was taken.
     Written aside and renamed: on any failure there is nothing at `out`.
     Raises: CheckpointError, ContractError, ParityError; ExportError if `out` exists or a size
     suits no such model.
@@ -87,9 +96,10 @@ def export_bundle(
             source=_source(checkpoint, info),
             restart=restart_of(info, noise_scale),
             graphs=tuple(
-                _export_graph(trm, spec, aside, precision, parity_puzzles) for spec in trm.specs
+                _export_graph(trm, spec, aside, precision, parity_puzzles, like)
+                for spec in trm.specs
             ),
-            kernel=_export_kernel(trm, aside, parity_puzzles),
+            kernel=_export_kernel(trm, aside, parity_puzzles or PARITY_PUZZLES),
             tasks=_copy_tasks(checkpoint, info, aside),
             accuracy=accuracy,
         )
@@ -120,22 +130,27 @@ def check_parity(
     graph: Path,
     puzzles: int,
     precision: Precision = "float32",
+    max_steps: int = MAX_SUPERVISION_STEPS,
 ) -> ParityReport:
     """Compare whole solves of the model and of its graph. Raises: ParityError."""
     stepper = OnnxStepper(
         graph, spec, state_len=trm.state_len(spec.seq_len), hidden_size=trm.config.hidden_size
     )
-    return _compare_solves(trm, stepper, puzzles, precision)
+    return _compare_solves(trm, stepper, puzzles, precision, max_steps)
 
 
 def _compare_solves(
-    trm: TinyRecursiveModel, stepper: Stepper, puzzles: int, precision: Precision = "float32"
+    trm: TinyRecursiveModel,
+    stepper: Stepper,
+    puzzles: int,
+    precision: Precision = "float32",
+    max_steps: int = MAX_SUPERVISION_STEPS,
 ) -> ParityReport:
     spec, rng = stepper.spec, np.random.default_rng(PARITY_SEED)
     tasks = trm.config.tasks * trm.config.task_variants
     cases = draw_cases(spec, puzzles, state_len=stepper.state_len, tasks=tasks, rng=rng)
-    ours, theirs = solve_all(TorchStepper(trm, spec), cases), solve_all(stepper, cases)
-    return compare(ours, theirs, spec.name, precision)
+    ours = solve_all(TorchStepper(trm, spec), cases, max_steps)
+    return compare(ours, solve_all(stepper, cases, max_steps), spec.name, precision)
 
 
 def _export_graph(
@@ -143,12 +158,17 @@ def _export_graph(
     spec: PuzzleSpec,
     directory: Path,
     precision: Precision,
-    parity_puzzles: int,
+    parity_puzzles: int | None,
+    like: Path | None,
 ) -> GraphEntry:
     path = directory / f"step-{spec.name}.onnx"
-    write_step_graph(trm, spec, path)
-    reduce_precision(path, precision)
-    parity = check_parity(trm, spec, path, parity_puzzles, precision)
+    parity = None
+    if like is not None and precision == "float32":
+        parity = _take_graph(trm, spec, path, like, parity_puzzles or REWEIGHTED_PARITY_PUZZLES)
+    if parity is None:
+        write_step_graph(trm, spec, path)
+        reduce_precision(path, precision)
+        parity = check_parity(trm, spec, path, parity_puzzles or PARITY_PUZZLES, precision)
     log.info("step graph agrees", extra={"puzzle": spec.name, **parity.model_dump()})
     return GraphEntry(
         spec=spec,
@@ -159,6 +179,18 @@ def _export_graph(
         hidden_size=trm.config.hidden_size,
         parity=parity,
     )
+
+
+def _take_graph(
+    trm: TinyRecursiveModel, spec: PuzzleSpec, path: Path, like: Path, parity_puzzles: int
+) -> ParityReport | None:
+    """Write the graph of the bundle `like` with these weights; None if it has to be traced."""
+    try:
+        write_reweighted_graph(trm, spec, like, path)
+        return check_parity(trm, spec, path, parity_puzzles, max_steps=REWEIGHTED_PARITY_STEPS)
+    except ExportError as error:  # what is wrong with that graph is nothing against a new one
+        log.warning("%s is traced again: %s", path.name, error, extra={"puzzle": spec.name})
+        return None
 
 
 def _export_kernel(

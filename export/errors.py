@@ -4,6 +4,7 @@ ExportError
 ├── ContractError               the graph is not what the server relies on; `problems` names all
 │   ├── NameMismatchError       inputs or outputs missing, unknown or in another order
 │   └── ShapeMismatchError      a tensor of another dtype or shape
+├── ReweightingError            a graph cannot take over a model's weights; `problems` names all
 └── ParityError                 onnxruntime and PyTorch disagree; `problems` names all puzzles
     ├── AnswerMismatchError     on answers
     ├── StepCountMismatchError  on the supervision steps that puzzles took, the answers being equal
@@ -36,6 +37,10 @@ class NameMismatchError(ContractError):
 
 class ShapeMismatchError(ContractError):
     """An input or output has another dtype or shape."""
+
+
+class ReweightingError(_ListedError):
+    """A step graph cannot take over the weights of a model."""
 
 
 class ParityError(_ListedError):

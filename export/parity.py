@@ -44,7 +44,7 @@ TOLERANCES: Mapping[Precision, Tolerance] = {
 
 @dataclass(frozen=True)
 class Solves:
-    """What became of N cases: answer (N, S) int32, steps (N,), q_halt (N, MAX) after each step.
+    """What became of N cases: answer (N, S) int32, steps (N,), q_halt (N, most) after each step.
 
     q_halt is NaN after a case has halted.
     """
@@ -53,13 +53,21 @@ class Solves:
     steps: npt.NDArray[np.int64]
     q_halt: npt.NDArray[np.float32]
 
+    @property
+    def max_steps(self) -> int:
+        """Supervision steps that a case may take."""
+        most: int = self.q_halt.shape[1]
+        return most
 
-def solve_all(stepper: Stepper, cases: ParityCases) -> Solves:
-    """Solve every case, at most `SLOTS` at a time, each for at most MAX_SUPERVISION_STEPS."""
+
+def solve_all(
+    stepper: Stepper, cases: ParityCases, max_steps: int = MAX_SUPERVISION_STEPS
+) -> Solves:
+    """Solve every case, at most `SLOTS` at a time, each for at most `max_steps`."""
     solves = Solves(
         answer=np.zeros_like(cases.tokens),
         steps=np.zeros(len(cases), np.int64),
-        q_halt=np.full((len(cases), MAX_SUPERVISION_STEPS), np.nan, np.float32),
+        q_halt=np.full((len(cases), max_steps), np.nan, np.float32),
     )
     waiting = list(range(len(cases)))[::-1]
     rows: list[int] = []  # the case in each row
@@ -87,7 +95,7 @@ def _step(
     solves.q_halt[index, solves.steps[index]] = out.q_halt
     solves.steps[index] += 1
     return [
-        bool(solves.steps[case] == MAX_SUPERVISION_STEPS)
+        bool(solves.steps[case] == solves.max_steps)
         or cases.is_done(case, out.answer[row], float(out.q_halt[row]))
         for row, case in enumerate(index.tolist())
     ]
@@ -113,7 +121,7 @@ def compare(
         raise _divergence(torch_solves, onnx_solves, name)
     return ParityReport(
         puzzles=len(steps),
-        supervision_steps=MAX_SUPERVISION_STEPS,
+        supervision_steps=torch_solves.max_steps,
         same_answers=int(answers.sum()),
         same_steps=int(steps.sum()),
         largest_q_halt_difference=float(np.nanmax(apart[answers & steps], initial=0.0)),

@@ -1,4 +1,4 @@
-"""One supervision step as an ONNX graph: recursions unrolled, weights stored once."""
+"""One supervision step as an ONNX graph: recursions unrolled, weights stored once, by name."""
 
 import contextlib
 import logging
@@ -10,12 +10,17 @@ from typing import final
 import onnx
 import torch
 from onnx_ir.passes import Sequential
-from onnx_ir.passes.common import ClearMetadataAndDocStringPass, DeduplicateInitializersPass
+from onnx_ir.passes.common import (
+    ClearMetadataAndDocStringPass,
+    CommonSubexpressionEliminationPass,
+    DeduplicateInitializersPass,
+)
 from torch import Tensor, nn
 
 from export.contract import BATCH, PREVIOUS_BATCH, check_contract, step_inputs, step_outputs
 from export.contract import Tensor as ContractTensor
 from export.errors import ExportError
+from export.reweighting import graph_tables, graph_weights, name_network
 from model.stepper import symbol_logits
 from model.trm import Carry, TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
@@ -79,17 +84,34 @@ def write_step_graph(trm: TinyRecursiveModel, spec: PuzzleSpec, path: Path) -> N
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
+            optimize=False,
             dynamic_shapes=_dynamic_axes(inputs),
         )
-    if program is None:
-        raise ExportError(f"torch made no graph of {spec.name}")
-    # Folding has transposed each weight once per use; metadata holds this machine's paths.
-    tidy = Sequential(DeduplicateInitializersPass(ANY_SIZE), ClearMetadataAndDocStringPass())
-    tidy(program.model)
-    program.save(path, external_data=False)
-    graph = onnx.load(path)
+        if program is None:
+            raise ExportError(f"torch made no graph of {spec.name}")
+        _simplify(program, trm)
+    graph = program.model_proto
+    name_network(graph, trm.config)
     onnx.checker.check_model(graph, full_check=True)
     check_contract(graph.graph, spec, state_len, hidden_size)
+    onnx.save(graph, path)
+
+
+def _simplify(program: torch.onnx.ONNXProgram, trm: TinyRecursiveModel) -> None:
+    """Fold, share and tidy; but every weight stays as it is (export.reweighting)."""
+    graph = program.model.graph
+    inputs = len(graph.inputs)
+    # To these passes an input may hold anything: they leave it, and compute nothing from it.
+    kept = graph_weights(trm) | graph_tables(trm)
+    graph.inputs.extend(value for name, value in graph.initializers.items() if name in kept)
+    program.optimize()
+    tidy = Sequential(
+        CommonSubexpressionEliminationPass(),  # a weight is transposed once, not once per use
+        DeduplicateInitializersPass(ANY_SIZE),
+        ClearMetadataAndDocStringPass(),  # which holds this machine's paths
+    )
+    tidy(program.model)
+    del program.model.graph.inputs[inputs:]
 
 
 def _example(spec: PuzzleSpec, state_len: int, hidden_size: int) -> tuple[Tensor, ...]:
@@ -115,14 +137,16 @@ def _dynamic_axes(inputs: tuple[ContractTensor, ...]) -> tuple[object, ...]:
 
 @contextlib.contextmanager
 def _quiet_exporter() -> Iterator[None]:
-    """Silence what torch's exporter says of itself: its own deprecations, torchvision's absence."""
-    log = logging.getLogger("torch.onnx._internal.exporter")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    """Silence what the exporter says of itself: deprecations, torchvision's absence, its passes."""
+    logs = [logging.getLogger(name) for name in ("torch.onnx._internal.exporter", "onnx_ir")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r".*LeafSpec", FutureWarning)
             warnings.filterwarnings("ignore", r"# The axis name", UserWarning)
             yield
     finally:
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)

@@ -24,9 +24,9 @@ Command = Callable[[Registration], Sequence[str]]
 
 
 def adapting_command(
-    settings: Settings, directory: TaskDirectory, checkpoint_of: Callable[[str], Path]
+    settings: Settings, directory: TaskDirectory, bundle_of: Callable[[str], Path]
 ) -> Command:
-    """How the learning process is started. checkpoint_of: by a model's name."""
+    """How the learning process is started. bundle_of: by a model's name."""
     # Solving goes on meanwhile, and wants a core.
     threads = settings.adapt_threads or max(1, usable_cores() - 1)
 
@@ -40,7 +40,7 @@ def adapting_command(
         }
         return [
             *(sys.executable, "-m", "cli", "adapt-job"),
-            *(str(checkpoint_of(asked.model)), str(directory.task(asked.id))),
+            *(str(bundle_of(asked.model)), str(directory.task(asked.id))),
             str(directory.bundle(asked.id)),
             *(part for option in options.items() for part in option),
         ]

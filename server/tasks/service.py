@@ -46,7 +46,7 @@ class Adaptable:
     """A loaded bundle that tasks can be learnt from; side: of its largest canvas."""
 
     model: str
-    checkpoint: Path
+    bundle: Path
     side: int
 
 
@@ -75,7 +75,7 @@ class Tasks:
         self._guests = GuestLanes(
             lambda task_id: open_lane(self._directory.bundle(task_id)), settings.tasks_loaded
         )
-        made = command or adapting_command(settings, self._directory, self._checkpoint_of)
+        made = command or adapting_command(settings, self._directory, self._bundle_of)
         self._learner = Learner(self._directory, made, self._learnt, solver.metrics)
         self._known: dict[str, Registration] = {}
         self._registering = threading.Lock()
@@ -233,10 +233,10 @@ class Tasks:
             raise AdaptationQueueFullError(self._settings.adapt_queue_limit)
         return adaptable
 
-    def _checkpoint_of(self, model: str) -> Path:
+    def _bundle_of(self, model: str) -> Path:
         for one in _adaptable(self._solver.loaded.bundles):
             if one.model == model:
-                return one.checkpoint
+                return one.bundle
         raise AdaptationUnavailableError(f"the bundle {model} is not loaded any more")
 
 
@@ -248,7 +248,7 @@ def _adaptable(bundles: Sequence[OpenBundle]) -> tuple[Adaptable, ...]:
     found = [
         Adaptable(
             one.name,
-            one.path / one.manifest.tasks.checkpoint,
+            one.path,
             max(graph.spec.height for graph in one.manifest.graphs),
         )
         for one in bundles

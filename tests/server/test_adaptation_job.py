@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from export.bundle import REWEIGHTED_PARITY_STEPS
 from export.manifest import Manifest
 from puzzles.known_tasks import read_known_tasks
 from tests.training.arc_tasks import fill_task, write_tasks
@@ -31,7 +32,9 @@ def test_the_job_that_a_server_runs_leaves_a_bundle(arc_bundle: Path, tmp_path: 
     manifest = Manifest.read(bundle)
     assert manifest.tasks is not None
     assert manifest.name.endswith("+task_1")
-    assert [graph.spec.name for graph in manifest.graphs] == ["arc-10x10"]
+    [graph] = manifest.graphs
+    assert graph.spec.name == "arc-10x10"
+    assert graph.parity.supervision_steps == REWEIGHTED_PARITY_STEPS  # nothing was traced
     [known] = read_known_tasks(bundle / manifest.tasks.file)
     assert known.name == "task_1"
 
