@@ -12,7 +12,7 @@ from kernel.network_code import HELP, RUN, SHARE, NetworkCode
 from kernel.step_code import StepCode
 from kernel.train_code import TrainCode
 
-SPEED_LEVEL = 2  # LLVM's -O2; a third level gained nothing here
+SPEED_LEVEL = 2  # of instruction selection, as -O2 has it; a third level gained nothing here
 
 
 @final
@@ -20,7 +20,11 @@ class Compiled:
     """Machine code of one network, for puzzles of all sizes and any number of threads."""
 
     def __init__(self, code: NetworkCode) -> None:
-        """Compile; a second or two."""
+        """Compile; a second or two.
+
+        Without LLVM's passes over the whole module: the code is written as they would leave it,
+        and they take longer than everything else, for machine code that is no faster.
+        """
         self.network = code.network
         self.isa = code.isa
         self.layout = code.layout
@@ -34,9 +38,6 @@ class Compiled:
         )
         module = llvm.parse_assembly(str(code.module))
         module.verify()
-        options = llvm.create_pipeline_tuning_options(speed_level=SPEED_LEVEL)
-        passes = llvm.create_pass_builder(machine, options)
-        passes.getModulePassManager().run(module, passes)
         self._engine = llvm.create_mcjit_compiler(module, machine)  # owns the code: keep it
         self._engine.finalize_object()
         # Functions of ctypes let go of the interpreter's lock while they run.

@@ -22,7 +22,8 @@ from training.trainer import Trainer
 
 WARM_UP = 3  # optimizer steps, compilation among them
 LEAST = 20  # optimizer steps of a lane that are timed, however long they take
-SECONDS = 5.0  # of each lane's steps
+LEAST_GEMM = 3  # matrix products; on a slow CPU each takes most of a second
+SECONDS = 5.0  # of each lane's steps, and of matrix products
 GEMM_SIZE = {"cpu": 2048, "cuda": 8192}
 
 
@@ -118,7 +119,7 @@ def _lane_speed(
         runtime=lane.step.runtime,
         batch_size=batch_size,
         share=lane.share / shares,
-        seconds_per_step=_seconds_per_call(lambda: trainer.update(lane), device),
+        seconds_per_step=_seconds_per_call(lambda: trainer.update(lane), device, LEAST),
         flops=batch_size * flops,
     )
 
@@ -127,22 +128,23 @@ def _gemm_flops(dtype: torch.dtype, device: torch.device) -> float:
     size = GEMM_SIZE[device.type]
     a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     out = torch.empty_like(a)
-    return 2 * size**3 / _seconds_per_call(lambda: torch.matmul(a, b, out=out), device)
+    seconds = _seconds_per_call(lambda: torch.matmul(a, b, out=out), device, LEAST_GEMM)
+    return 2 * size**3 / seconds
 
 
-def _seconds_per_call(work: Callable[[], object], device: torch.device) -> float:
+def _seconds_per_call(work: Callable[[], object], device: torch.device, least: int) -> float:
     """Mean after a warm-up; the device is waited for before and after, not in between."""
     for _ in range(WARM_UP):
         work()
     calls, took = 0, 0.0
-    while calls < LEAST or took < SECONDS:
+    while calls < least or took < SECONDS:
         _wait(device)
         began = time.perf_counter()
-        for _ in range(LEAST):
+        for _ in range(least):
             work()
         _wait(device)
         took += time.perf_counter() - began
-        calls += LEAST
+        calls += least
     return took / calls
 
 

@@ -19,7 +19,7 @@ from training.dataset import (
     write_dataset,
 )
 from training.sudoku_csv import HUB_DATASET, HUB_TEST, HUB_TRAIN, hub_file, read_csv
-from training.sudoku_generator import PuzzleStream
+from training.sudoku_generator import generate_chunk
 
 log = logging.getLogger(__name__)
 
@@ -146,15 +146,16 @@ def _collect(request: SudokuRequest, progress: Progress) -> _Collected:
 def _generated(request: SudokuRequest, names: dict[str, int], progress: Progress) -> Split:
     task = progress.add_task(f"generating {request.sudoku.spec.name}", total=request.generate)
     parts = []
-    with PuzzleStream(
-        request.sudoku,
-        seed=request.seed,
-        extra_givens=request.extra_givens,
-        chunk_size=_GENERATED_AT_ONCE,
-    ) as stream:
-        while stream.taken < request.generate:
-            parts.append(stream.take(min(_GENERATED_AT_ONCE, request.generate - stream.taken)))
-            progress.update(task, completed=stream.taken)
+    for chunk, done in enumerate(range(0, request.generate, _GENERATED_AT_ONCE)):
+        made = generate_chunk(
+            request.sudoku,
+            seed=request.seed,
+            chunk_index=chunk,
+            count=min(_GENERATED_AT_ONCE, request.generate - done),
+            extra_givens=request.extra_givens,
+        )
+        parts.append(made)
+        progress.update(task, advance=len(made))
     puzzles = PuzzleArrays.concatenate(parts)
     source = names.setdefault("generated", len(names))
     return Split(puzzles, np.full(len(puzzles), source, np.uint8))

@@ -14,9 +14,12 @@ import numpy.typing as npt
 
 Cells = npt.NDArray[np.uint8]  # (S,) symbols, 0 = empty
 Ints = npt.NDArray[np.int32]
+Int = int | np.int64
 RngState = npt.NDArray[np.uint64]  # (1,), advanced in place by every draw
 
 NO_SOLUTION, FOUND, GAVE_UP = 0, 1, 2
+# As arguments of compiled functions: numba compiles one anew for each plain 0, 1 or -1 it is given.
+NOTHING, ONE, NOWHERE = np.int64(0), np.int64(1), np.int64(-1)
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -57,7 +60,14 @@ def below(rng: RngState, limit: int) -> int:
 
 
 @compiled
-def _tell_peers(masks: Ints, queue: Ints, waiting: int, board: Board) -> bool:
+def _copy(cells: Ints | Cells, to: Ints | Cells) -> None:
+    """As `to[:] = cells`, for which numba compiles seconds of code that is never run."""
+    for i in range(cells.size):
+        to[i] = cells[i]
+
+
+@compiled
+def _tell_peers(masks: Ints, queue: Ints, waiting: Int, board: Board) -> bool:
     """Strike the symbols of the waiting cells, and of all cells this places, from their peers."""
     while waiting > 0:
         waiting -= 1
@@ -89,7 +99,7 @@ def _hidden_singles(masks: Ints, unit: Ints, full: int) -> int:
 
 
 @compiled
-def _propagate(masks: Ints, queue: Ints, waiting: int, board: Board) -> bool:
+def _propagate(masks: Ints, queue: Ints, waiting: Int, board: Board) -> bool:
     """Place every naked and hidden single; False when a cell or a unit has nothing left."""
     while _tell_peers(masks, queue, waiting, board):
         waiting = 0
@@ -148,7 +158,7 @@ def _random_bit(mask: int, rng: RngState) -> int:
 
 @compiled
 def search(
-    waiting: int, work: Workspace, board: Board, rng: RngState, budget: int
+    waiting: Int, work: Workspace, board: Board, rng: RngState, budget: int
 ) -> tuple[int, int, int]:
     """Search a solution below `work.stack[0]`, whose first `waiting` queue cells are news.
 
@@ -167,25 +177,25 @@ def search(
                 return GAVE_UP, guesses, level
             guesses += 1
             bit = _random_bit(stack[level, cell], rng)
-            stack[level + 1] = stack[level]
+            _copy(stack[level], stack[level + 1])
             stack[level, cell] &= ~bit  # what remains should this guess fail
             guessed[level] = cell
             level += 1
             stack[level, cell] = bit
             queue[0] = cell
-            possible = _propagate(stack[level], queue, 1, board)
+            possible = _propagate(stack[level], queue, ONE, board)
         else:
             level -= 1
             if level < 0:
                 return NO_SOLUTION, guesses, 0
             queue[0] = guessed[level]
             mask = stack[level, guessed[level]]
-            placed = 1 if mask & (mask - 1) == 0 else 0
+            placed = ONE if mask & (mask - 1) == 0 else NOTHING
             possible = _propagate(stack[level], queue, placed, board)
 
 
 @compiled
-def load(question: Cells, work: Workspace, board: Board, cell: int | np.int32, symbol: int) -> int:
+def load(question: Cells, work: Workspace, board: Board, cell: Int, symbol: Int) -> int:
     """Put a question's candidates into `work.stack[0]`, without `symbol` at `cell` (−1: nowhere).
 
     The givens must not clash. Returns: how many cells of `work.queue` have one candidate, or −1
@@ -202,7 +212,7 @@ def load(question: Cells, work: Workspace, board: Board, cell: int | np.int32, s
         if question[i]:
             masks[i] = 1 << (question[i] - 1)
             continue
-        mask = board.full
+        mask: Int = board.full
         for unit in board.units_of[i]:
             mask &= ~used[unit]
         if i == cell:
@@ -235,8 +245,8 @@ def _fill(answer: Cells, work: Workspace, board: Board, rng: RngState) -> None:
     """A random full grid; a search that runs long starts afresh."""
     answer[:] = 0
     while True:
-        load(answer, work, board, -1, 0)
-        status, _, level = search(0, work, board, rng, 2 * answer.size)
+        load(answer, work, board, NOWHERE, NOTHING)
+        status, _, level = search(NOTHING, work, board, rng, 2 * answer.size)
         if status == FOUND:
             read(work.stack[level], answer)
             return
@@ -254,7 +264,7 @@ def _dig(question: Cells, work: Workspace, board: Board, rng: RngState, budget: 
     for cell in order:
         symbol = question[cell]
         question[cell] = 0
-        waiting = load(question, work, board, cell, symbol)
+        waiting = load(question, work, board, np.int64(cell), np.int64(symbol))
         if waiting >= 0 and search(waiting, work, board, rng, budget)[0] != NO_SOLUTION:
             question[cell] = symbol
     return order
@@ -264,7 +274,7 @@ def _dig(question: Cells, work: Workspace, board: Board, rng: RngState, budget: 
 def rate(question: Cells, work: Workspace, board: Board, limit: int) -> int:
     """Guesses until the solution is found, at most `limit`; the same for every run."""
     rng = np.zeros(1, np.uint64)
-    waiting = load(question, work, board, -1, 0)
+    waiting = load(question, work, board, NOWHERE, NOTHING)
     return 0 if waiting < 0 else search(waiting, work, board, rng, limit)[1]
 
 
@@ -282,7 +292,7 @@ def generate(
     for n in range(questions.shape[0]):
         question, answer = questions[n], answers[n]
         _fill(answer, work, board, rng)
-        question[:] = answer
+        _copy(answer, question)
         order = _dig(question, work, board, rng, budget)
         _shuffle(order, rng)
         extra = extra_givens[0] + below(rng, extra_givens[1] - extra_givens[0] + 1)

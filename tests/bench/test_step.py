@@ -19,9 +19,9 @@ from tests.server.tiny_bundle import FOUR, NINE, write_bundle
 
 PLACE = Place("cpu", threads=1)
 LATTICE = ModelConfig(
-    cell="lattice", hidden_size=16, blocks=2, latent_recursions=1, deep_recursions=2, expansion=2.0
+    cell="lattice", hidden_size=16, blocks=1, latent_recursions=1, deep_recursions=2, expansion=2.0
 )
-MLP = ModelConfig(cell="mlp", hidden_size=16, latent_recursions=1, deep_recursions=1)
+MLP = ModelConfig(cell="mlp", hidden_size=16, blocks=1, latent_recursions=1, deep_recursions=1)
 QUICK = StepOptions(PLACE, batches=(1, 3), all_batches=True, seconds=0.0, rounds=2)
 EVERYWHERE = {"compiled float32", "onnxruntime float32", "torch float32"}
 
@@ -80,6 +80,9 @@ def test_a_share_is_of_the_gemm_of_like_precision_in_the_same_round(lattice: Mea
 
 def test_a_bundle_tells_the_sizes_of_its_network(lattice: Measured) -> None:
     assert of_bundle(lattice.subject.bundle, FOUR.spec.name).config == LATTICE
+    shipped = of_bundle(Path("bundles/sudoku"), FOUR.spec.name).config
+    assert shipped is not None
+    assert (shipped.hidden_size, shipped.blocks, shipped.latent_recursions) == (32, 1, 3)
 
 
 def test_all_engines_give_the_same_answers(lattice: Measured) -> None:

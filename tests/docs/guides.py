@@ -16,11 +16,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.docs.warm import run_warm, warm_process
+
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = "127.0.0.1:8000"
 SHELL = re.compile(r"^```(?:sh|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SECONDS = 600
 TRAINING = ("optimizer_steps=2", "validate_every=2", "save_every=2", "compile=false")
+TRAINING += ("model.latent_recursions=1",)  # exporting takes a time that grows with each
+# What takes long to import, in training, evaluating and exporting.
+IMPORTED = ("cli.main", "training.session", "training.plot", "training.adaptation", "torch._dynamo")
+IMPORTED += ("torch.onnx", "onnxscript.optimizer")  # onnxruntime starts threads: none in a fork
 LINKED = ("recipes", "docs", "bench", "deploy", "tests", "Makefile", "pyproject.toml")
 
 _PONDER = """#!/bin/bash
@@ -50,6 +56,7 @@ def run_guide(guide: Path, directory: Path, *, before: str = "", but: Sequence[s
         "PATH": f"{directory / 'bin'}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "GUIDE_PORT": str(port),
+        "GUIDE_COMMANDS": warm_process(ROOT, IMPORTED),
         "PONDER_URL": f"http://127.0.0.1:{port}",
         "PONDER_BATCH_DIR": str(directory / "data" / "batches"),
         "PONDER_TASK_DIR": str(directory / "data" / "tasks"),
@@ -101,7 +108,7 @@ def _make_smaller(words: list[str]) -> None:
     if "hub" in words:
         words += ["--hub-dir", "hub"]
     size = words[words.index("--size") + 1] if "--size" in words else "9"
-    made, kept = {"4": (400, 20), "16": (4, 1)}.get(size, (30, 5))
+    made, kept = {"4": (400, 20), "16": (3, 1)}.get(size, (30, 5))
     for flag, most in (("--generate", made), ("--validation", kept), ("--test", kept)):
         if flag in words:
             words[words.index(flag) + 1] = str(most)
@@ -157,11 +164,11 @@ exit 1
 
 
 def _run(words: list[str]) -> None:
-    """Become the command."""
+    """Become the server, or have the command run."""
     if words[:1] == ["serve"]:
         bash = ["/bin/bash", "-c", _START_SERVER, sys.executable, *words[1:]]
         os.execv(bash[0], bash)  # noqa: S606
-    os.execv(sys.executable, [sys.executable, "-m", "cli", *quicker(words)])  # noqa: S606
+    sys.exit(run_warm(os.environ["GUIDE_COMMANDS"], ["cli", *quicker(words)]))
 
 
 if __name__ == "__main__":

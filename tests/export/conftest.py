@@ -1,33 +1,24 @@
-"""Bundles are slow to make: each kind is exported once."""
+"""Bundles are slow to make, the longer their graphs the slower: each kind is exported once."""
 
 from pathlib import Path
 
 import pytest
 
-from export.bundle import export_bundle
-from model.config import ModelConfig
-from tests.model.small import ATTENTION, LATTICE, MIXER, save_small, small_trm, sudoku
-
-PARITY_PUZZLES = 40
-
-
-def _export(directory: Path, config: ModelConfig, *sizes: int, tasks: bool = False) -> Path:
-    specs = [sudoku(size).model_copy(update={"uses_task": tasks}) for size in sizes]
-    checkpoint = save_small(small_trm(config, *specs), directory / "checkpoint")
-    export_bundle(checkpoint, directory / "bundle", parity_puzzles=PARITY_PUZZLES)
-    return directory / "bundle"
-
-
-@pytest.fixture(scope="session")
-def lattice_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _export(tmp_path_factory.mktemp("lattice"), LATTICE, 4, 6)
+from tests.export.small import ONCE, export_small
+from tests.model.small import ATTENTION, MIXER, small_trm, sudoku
+from tests.sharing import shared
 
 
 @pytest.fixture(scope="session")
 def mixer_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _export(tmp_path_factory.mktemp("mixer"), MIXER, 4)
+    trm = small_trm(MIXER.model_copy(update=ONCE), sudoku(4))
+    return export_small(trm, tmp_path_factory.mktemp("mixer"))
 
 
 @pytest.fixture(scope="session")
 def task_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _export(tmp_path_factory.mktemp("task"), ATTENTION, 4, tasks=True)
+    def make(directory: Path) -> None:
+        spec = sudoku(4).model_copy(update={"uses_task": True})
+        export_small(small_trm(ATTENTION.model_copy(update=ONCE), spec), directory)
+
+    return shared(tmp_path_factory, "task", make) / "bundle"

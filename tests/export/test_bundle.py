@@ -23,7 +23,8 @@ from export.step_graph import OPSET, write_step_graph
 from model.checkpoint import load_model
 from model.trm import TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
-from tests.model.small import LATTICE, MIXER, save_small, small_trm, sudoku
+from tests.export.small import ONCE
+from tests.model.small import MIXER, save_small, small_trm, sudoku
 
 FIGURE = Accuracy(data="x", puzzles=10, supervision_steps=16, attempts=1, exact=0.5, verified=None)
 
@@ -47,12 +48,19 @@ def corrupt(path: Path, name: str) -> None:
     onnx.save(model, path)
 
 
-def test_a_lattice_gets_one_graph_per_size(lattice_bundle: Path) -> None:
+def test_a_lattice_gets_one_graph_per_size_that_it_was_trained_on_or_not(
+    lattice_bundle: Path,
+) -> None:
     manifest = Manifest.read(lattice_bundle)
+    assert [spec.name for spec in load_model(lattice_bundle.parent / "checkpoint").specs] == [
+        "sudoku-4x4"
+    ]
     assert [g.file for g in manifest.graphs] == ["step-sudoku-4x4.onnx", "step-sudoku-6x6.onnx"]
     assert [g.state_len for g in manifest.graphs] == [64, 216]
     assert manifest.opset == OPSET
     assert manifest.restart.by == "search"
+    assert manifest.kernel is not None
+    assert sorted(manifest.kernel.parity) == ["sudoku-4x4", "sudoku-6x6"]
 
 
 @pytest.mark.parametrize("kind", ["lattice_bundle", "mixer_bundle", "task_bundle"])
@@ -124,7 +132,9 @@ def test_a_corrupt_weight_is_a_parity_error(tmp_path: Path, lattice_bundle: Path
 
 
 def test_nothing_is_left_when_parity_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoint = save_small(small_trm(LATTICE, sudoku(4)), tmp_path / "checkpoint")
+    checkpoint = save_small(
+        small_trm(MIXER.model_copy(update=ONCE), sudoku(4)), tmp_path / "checkpoint"
+    )
     with_flat_q(checkpoint)
 
     def write_corrupt(trm: TinyRecursiveModel, spec: PuzzleSpec, path: Path) -> None:
@@ -225,16 +235,6 @@ def test_efforts_are_declared_for_the_puzzles_that_they_name(
 def test_efforts_of_a_puzzle_that_a_bundle_does_not_have_are_refused(lattice_bundle: Path) -> None:
     with pytest.raises(ExportError, match="no graph for sudoku-25x25; it has sudoku"):
         record_efforts(lattice_bundle, {"sudoku-25x25": Efforts()})
-
-
-def test_a_lattice_is_exported_for_a_size_that_it_was_not_trained_on(tmp_path: Path) -> None:
-    checkpoint = save_small(small_trm(LATTICE, sudoku(4)), tmp_path / "checkpoint")
-    also = (sudoku(9), sudoku(4))
-    manifest = export_bundle(checkpoint, tmp_path / "bundle", parity_puzzles=2, also=also)
-    sizes = ["sudoku-4x4", "sudoku-9x9"]
-    assert [graph.spec.name for graph in manifest.graphs] == sizes
-    assert manifest.kernel is not None
-    assert sorted(manifest.kernel.parity) == sizes
 
 
 def test_another_cell_has_the_size_that_it_was_trained_on(tmp_path: Path) -> None:

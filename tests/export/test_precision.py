@@ -10,10 +10,9 @@ from export.contract import check_contract
 from export.errors import ExportError
 from export.manifest import Manifest
 from export.precision import reduce_precision
-from model.config import ModelConfig
 from tests.model.small import MIXER, save_small, small_trm, sudoku
 
-WIDE = ModelConfig.model_validate(MIXER.model_dump() | {"hidden_size": 64})
+WIDE = MIXER.model_copy(update={"hidden_size": 64, "deep_recursions": 1})
 
 
 @pytest.fixture(scope="module")

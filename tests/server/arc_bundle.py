@@ -8,16 +8,17 @@ from model.trm import TinyRecursiveModel
 from puzzles.arc import ARCS
 from puzzles.arc_task import ArcTask
 from puzzles.known_tasks import KnownTask
-from tests.model.small import small_trm
-from tests.model.test_palette import PALETTE
+from tests.model.small import MIXER, small_trm
 from tests.training.arc_tasks import fill_task, mirror_task
 
 TEN = ARCS[0]
 TASKS = {"mirror": mirror_task(0), "fill": fill_task(1), "more": fill_task(2)}
 GRID = [[1, 2, 3], [4, 5, 0]]
 STEPS = 2
-# Few refinements: exporting takes a time that grows with each of them.
-SHALLOW = PALETTE.model_copy(update={"latent_recursions": 1, "deep_recursions": 1})
+# Of a cell that makes small graphs, with few refinements: exporting takes the longer the more.
+SHALLOW = MIXER.model_copy(
+    update={"deep_recursions": 1, "prefix_len": 1, "tasks": 3, "task_variants": 2}
+)
 
 
 def arc_trm() -> TinyRecursiveModel:
