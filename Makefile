@@ -17,7 +17,8 @@ serve: $(VENV)/.serving  ## Serve the shipped bundles on 127.0.0.1:8000 (CPU, no
 	$(BIN)/ponder serve
 
 test: $(VENV)/.developing  ## Run the tests; ARGS="tests/server -x" goes to pytest.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 \
+		$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: lint types test  ## Everything that must pass before a push.
 

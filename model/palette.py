@@ -86,12 +86,9 @@ def look_along(h: Tensor) -> Tensor:
 
 
 def _shifted(h: Tensor, axis: int, by: int) -> Tensor:
-    """Moved along an axis, zeros coming in."""
-    left = h.shape[axis] - abs(by)
-    gap = torch.zeros_like(h.narrow(axis, 0, abs(by)))
-    if by > 0:
-        return torch.cat((gap, h.narrow(axis, 0, left)), axis)
-    return torch.cat((h.narrow(axis, -by, left), gap), axis)
+    """Moved along an axis, zeros coming in: one operation of a step graph, which has hundreds."""
+    unmoved = (0, 0) * (h.ndim - 1 - axis)  # of the axes behind it: `pad` begins with the last
+    return F.pad(h, (*unmoved, by, -by))
 
 
 @final

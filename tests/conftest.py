@@ -6,14 +6,18 @@ import pytest
 
 from tests.sharing import shared
 
-# Begun last, one of these would keep one core busy while the others have nothing left to do.
+# Files that take long: one that is begun last keeps one core busy while others have nothing to do.
 LONG = (
-    "tests/docs/test_arc_guide.py",
-    "tests/docs/test_guides.py",
+    "tests/docs/",
+    "tests/export/",
+    "tests/server/test_batch_kill.py",
+    "tests/training/test_task_training.py",
+    "tests/kernel/",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`make test` hands files out in this order."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
@@ -37,7 +41,6 @@ def lattice_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         from tests.export.small import export_small
         from tests.model.small import LATTICE, small_trm, sudoku
 
-        config = LATTICE.model_copy(update={"latent_recursions": 1})
-        export_small(small_trm(config, sudoku(4)), directory, sudoku(6), sudoku(4))
+        export_small(small_trm(LATTICE, sudoku(4)), directory, sudoku(6), sudoku(4))
 
     return shared(tmp_path_factory, "lattice", make) / "bundle"

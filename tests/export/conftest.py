@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.export.small import ONCE, export_small
+from tests.export.small import export_small
 from tests.model.small import ATTENTION, MIXER, small_trm, sudoku
 from tests.sharing import shared
 
 
 @pytest.fixture(scope="session")
 def mixer_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    trm = small_trm(MIXER.model_copy(update=ONCE), sudoku(4))
+    trm = small_trm(MIXER, sudoku(4))
     return export_small(trm, tmp_path_factory.mktemp("mixer"))
 
 
@@ -19,6 +19,6 @@ def mixer_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def task_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def make(directory: Path) -> None:
         spec = sudoku(4).model_copy(update={"uses_task": True})
-        export_small(small_trm(ATTENTION.model_copy(update=ONCE), spec), directory)
+        export_small(small_trm(ATTENTION, spec), directory)
 
     return shared(tmp_path_factory, "task", make) / "bundle"

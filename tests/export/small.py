@@ -8,7 +8,6 @@ from puzzles.kind import PuzzleSpec
 from tests.model.small import save_small
 
 PARITY_PUZZLES = 40
-ONCE = {"latent_recursions": 1, "deep_recursions": 1}  # the shortest graph
 
 
 def export_small(trm: TinyRecursiveModel, directory: Path, *also: PuzzleSpec) -> Path:

@@ -23,7 +23,6 @@ from export.step_graph import OPSET, write_step_graph
 from model.checkpoint import load_model
 from model.trm import TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
-from tests.export.small import ONCE
 from tests.model.small import MIXER, save_small, small_trm, sudoku
 
 FIGURE = Accuracy(data="x", puzzles=10, supervision_steps=16, attempts=1, exact=0.5, verified=None)
@@ -132,9 +131,7 @@ def test_a_corrupt_weight_is_a_parity_error(tmp_path: Path, lattice_bundle: Path
 
 
 def test_nothing_is_left_when_parity_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoint = save_small(
-        small_trm(MIXER.model_copy(update=ONCE), sudoku(4)), tmp_path / "checkpoint"
-    )
+    checkpoint = save_small(small_trm(MIXER, sudoku(4)), tmp_path / "checkpoint")
     with_flat_q(checkpoint)
 
     def write_corrupt(trm: TinyRecursiveModel, spec: PuzzleSpec, path: Path) -> None:

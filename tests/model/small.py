@@ -10,11 +10,12 @@ from model.trm import TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
 from puzzles.registry import by_name
 
+# As few recursions as show what they do: exporting takes a time that grows with each of them.
 LATTICE = ModelConfig(
-    cell="lattice", hidden_size=8, blocks=1, latent_recursions=2, deep_recursions=2, expansion=2.0
+    cell="lattice", hidden_size=8, blocks=1, latent_recursions=1, deep_recursions=2, expansion=2.0
 )
 MIXER = ModelConfig(
-    cell="mlp", hidden_size=8, blocks=1, latent_recursions=1, deep_recursions=2, expansion=1.0
+    cell="mlp", hidden_size=8, blocks=1, latent_recursions=1, deep_recursions=1, expansion=1.0
 )
 ATTENTION = ModelConfig(
     cell="attention",
@@ -22,7 +23,7 @@ ATTENTION = ModelConfig(
     heads=2,
     blocks=1,
     latent_recursions=1,
-    deep_recursions=2,
+    deep_recursions=1,
     expansion=1.0,
     position="rope",
     prefix_len=2,

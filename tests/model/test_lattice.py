@@ -19,7 +19,9 @@ from tests.model.small import LATTICE, small_trm, sudoku
 
 SIZES = (4, 6, 9)
 SPECS = tuple(sudoku(size) for size in SIZES)
-CONFIG = LATTICE.model_copy(update={"hidden_size": 16, "deep_recursions": 1})
+CONFIG = LATTICE.model_copy(
+    update={"hidden_size": 16, "latent_recursions": 2, "deep_recursions": 1}
+)
 SUPERVISION_STEPS = 3
 
 
