@@ -20,15 +20,19 @@ from export.errors import ParityError, ReweightingError
 from export.manifest import Manifest, file_sha256
 from export.reweighting import NETWORK, reweight, write_reweighted_graph
 from export.step_graph import write_step_graph
-from model.checkpoint import load_model
-from model.config import ModelConfig
+from model.checkpoint import load_model, read_info
 from model.trm import Carry, TinyRecursiveModel
-from puzzles.kind import PuzzleSpec
-from tests.model.small import ATTENTION, LATTICE, MIXER, save_small, small_trm, sudoku
+from tests.model.small import MIXER, save_small, small_trm, sudoku
 
 ARC_SMALL = Path(__file__).resolve().parents[2] / "bundles" / "arc-small"
 WITH_TASKS = sudoku(4).model_copy(update={"uses_task": True})
-ONE_TASK = ATTENTION.model_copy(update={"tasks": 1})
+
+
+def another(bundle: Path) -> TinyRecursiveModel:
+    """Other weights for the network of a bundle's first graph; where it has tasks, for one."""
+    config = read_info(bundle.parent / "checkpoint").config
+    spec = Manifest.read(bundle).graphs[0].spec
+    return small_trm(config.model_copy(update={"tasks": min(1, config.tasks)}), spec, seed=1)
 
 
 def graph_of(bundle: Path) -> onnx.ModelProto:
@@ -54,30 +58,23 @@ def changed_bundle(bundle: Path, to: Path, change: Callable[[onnx.ModelProto], N
 
 
 def test_it_is_what_a_whole_export_writes_byte_for_byte(task_bundle: Path, tmp_path: Path) -> None:
-    trm = small_trm(ONE_TASK, WITH_TASKS, seed=1)
+    trm = another(task_bundle)
     write_reweighted_graph(trm, WITH_TASKS, task_bundle, tmp_path / "taken.onnx")
     write_step_graph(trm, WITH_TASKS, tmp_path / "traced.onnx")
     taken, traced = (tmp_path / f"{how}.onnx" for how in ("taken", "traced"))
     assert taken.read_bytes() == traced.read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("kind", "config", "spec"),
-    [
-        ("lattice_bundle", LATTICE, sudoku(4)),
-        ("mixer_bundle", MIXER, sudoku(4)),
-        ("task_bundle", ONE_TASK, WITH_TASKS),
-    ],
-)
+@pytest.mark.parametrize("kind", ["lattice_bundle", "mixer_bundle", "task_bundle"])
 def test_whole_solves_are_those_of_the_model_whose_weights_it_took(
-    kind: str, config: ModelConfig, spec: PuzzleSpec, request: pytest.FixtureRequest, tmp_path: Path
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     bundle: Path = request.getfixturevalue(kind)
-    trm = small_trm(config, spec, seed=1)
+    trm, graph = another(bundle), Manifest.read(bundle).graphs[0]
     with pytest.raises(ParityError):
-        check_parity(trm, spec, bundle / Manifest.read(bundle).graphs[0].file, 8)
-    write_reweighted_graph(trm, spec, bundle, tmp_path / "step.onnx")
-    assert check_parity(trm, spec, tmp_path / "step.onnx", 40).same_answers == 40
+        check_parity(trm, graph.spec, bundle / graph.file, 8)
+    write_reweighted_graph(trm, graph.spec, bundle, tmp_path / "step.onnx")
+    assert check_parity(trm, graph.spec, tmp_path / "step.onnx", 40).same_answers == 40
 
 
 def moved(tasks: int) -> TinyRecursiveModel:
@@ -168,14 +165,14 @@ def test_a_graph_that_does_not_fit_is_refused_and_left_as_it_is(
     spoil(graph)
     before = graph.SerializeToString()
     with pytest.raises(ReweightingError, match=why):
-        reweight(graph, small_trm(MIXER, sudoku(4), seed=1))
+        reweight(graph, another(mixer_bundle))
     assert graph.SerializeToString() == before
 
 
 def test_every_problem_of_a_folded_graph_is_named(mixer_bundle: Path) -> None:
     graph = graph_of(mixer_bundle)
     fold(graph)
-    trm = small_trm(MIXER, sudoku(4), seed=1)
+    trm = another(mixer_bundle)
     with pytest.raises(ReweightingError) as raised:
         reweight(graph, trm)
     left = {one.name for one in graph.graph.initializer}
@@ -189,7 +186,7 @@ def test_a_graph_of_eight_bits_is_not_taken(mixer_bundle: Path, tmp_path: Path) 
     manifest = Manifest.read(bundle)
     graphs = (manifest.graphs[0].model_copy(update={"precision": "int8"}),)
     manifest.model_copy(update={"graphs": graphs}).write(bundle)
-    trm = small_trm(MIXER, sudoku(4))
+    trm = another(mixer_bundle)
     with pytest.raises(ReweightingError, match="no float32 graph for sudoku-4x4"):
         write_reweighted_graph(trm, sudoku(4), bundle, tmp_path / "step.onnx")
 
@@ -198,15 +195,13 @@ def test_a_damaged_bundle_is_told(mixer_bundle: Path, tmp_path: Path) -> None:
     bundle = shutil.copytree(mixer_bundle, tmp_path / "bundle")
     (bundle / "step-sudoku-4x4.onnx").write_bytes(b"damaged")
     with pytest.raises(ReweightingError, match="sha256"):
-        write_reweighted_graph(
-            small_trm(MIXER, sudoku(4)), sudoku(4), bundle, tmp_path / "step.onnx"
-        )
+        write_reweighted_graph(another(mixer_bundle), sudoku(4), bundle, tmp_path / "step.onnx")
 
 
 def test_a_bundle_like_another_takes_its_graph_and_has_its_own_weights(
     mixer_bundle: Path, tmp_path: Path
 ) -> None:
-    trm = small_trm(MIXER, sudoku(4), seed=1)
+    trm = another(mixer_bundle)
     checkpoint = save_small(trm, tmp_path / "checkpoint")
     [entry] = export_bundle(checkpoint, tmp_path / "bundle", like=mixer_bundle).graphs
     assert entry.parity.supervision_steps == REWEIGHTED_PARITY_STEPS
