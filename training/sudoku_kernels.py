@@ -1,8 +1,7 @@
-"""The classical Sudoku search behind puzzle generation, compiled by numba, without the GIL.
+"""The classical Sudoku search behind puzzle generation, and nothing else; numba, without the GIL.
 
 A grid under search is one candidate mask per cell, (S,) int32, bit d − 1 for symbol d. `propagate`
-places naked and hidden singles; `search` guesses at the cell with the fewest candidates. Only data
-generation uses it: nothing that answers puzzles does.
+places naked and hidden singles; `search` guesses at the cell with the fewest candidates.
 """
 
 from collections.abc import Callable
@@ -18,8 +17,7 @@ Int = int | np.int64
 RngState = npt.NDArray[np.uint64]  # (1,), advanced in place by every draw
 
 NO_SOLUTION, FOUND, GAVE_UP = 0, 1, 2
-# As arguments of compiled functions: numba compiles one anew for each plain 0, 1 or -1 it is given.
-NOTHING, ONE, NOWHERE = np.int64(0), np.int64(1), np.int64(-1)
+NOTHING, ONE, NOWHERE = map(np.int64, (0, 1, -1))  # plain ones have numba compile for each
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
