@@ -21,7 +21,7 @@ def reduce_precision(graph: Path, precision: Precision) -> None:
     with tempfile.TemporaryDirectory() as directory:
         folded = Path(directory) / graph.name
         _fold(graph, folded)
-        before = graph.stat().st_size
+        before = min(graph.stat().st_size, folded.stat().st_size)
         quantize_dynamic(
             folded,
             graph,

@@ -226,6 +226,7 @@ class Scheduler(Generic[JobT]):
                 self._rows.leave(row)  # the others have attempts to end
             elif isinstance(decision, Finish):
                 departures.append(self._depart(row.job, decision, now_s, row))
+        self._planned = ()  # keeps no job, and with it no lane, for longer than its step
         for row in restarts:
             if row.seated:  # or another row has solved it
                 self._restart(row)

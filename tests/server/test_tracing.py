@@ -34,7 +34,7 @@ CALLER = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
 
 @contextmanager
 def traced_client(bundle: Path, provider: TracerProvider) -> Iterator[TestClient]:
-    settings = Settings(bundles=(bundle,), threads=1)
+    settings = Settings(bundles=(bundle,), threads=1, parallel_attempts=1)
     solver = load_solver(settings)
     app = create_app(solver, settings)
     app.add_middleware(RequestSpans, tracer=provider.get_tracer("ponder"), clock=solver.clock)
