@@ -24,12 +24,12 @@ class CellCode(ABC):
         """
 
     @abstractmethod
-    def asked(self, body: Body, symbol: Value, vector: int, of_role: Value) -> Value:
-        """One vector of x: `of_role`, with what this row says of a symbol."""
+    def asked(self, body: Body, pair: Value, vector: int, of_role: Value) -> Value:
+        """One vector of x: `of_role`, with what this row says of a pair."""
 
     @abstractmethod
-    def ask_back(self, body: Body, symbol: Value, vector: int, d: Value) -> None:
-        """Add a pair's gradient of x to what the row says of its symbol."""
+    def ask_back(self, body: Body, pair: Value, vector: int, d: Value) -> None:
+        """Hand the gradient of what the row says of a pair out."""
 
     @abstractmethod
     def write_gather(self, body: Body) -> None:

@@ -23,7 +23,7 @@ class Field(IntEnum):
     # The model.
     blocks = auto()  # packed weights, a block after the other
     roles = auto()  # (roles, D) float32
-    symbol_vectors = auto()  # (B, N, D) float32: what a row says of its symbols; palettes only
+    told = auto()  # (B, P, D) float32: what a row says of its pairs; palettes only
     starts = auto()  # (4, D) float32: y_start, z_start, y_noise, z_noise
     read = auto()  # (D,) float32: answer logit of a pair
     halt = auto()  # (D,) float32, divided by P: q of the mean
@@ -95,7 +95,7 @@ class Field(IntEnum):
     d_groups = auto()  # (G, 2 W) float32
     d_sums = auto()  # (G, D) float32
     # Training, of all rows.
-    d_symbol_vectors = auto()  # (B, N, D) float32
+    d_told = auto()  # (B, P, D) float32
     # Training, within the chunk's gradients.
     d_blocks = auto()  # projections (D, 2 W), out (W, D), neighbours (9, D), block after block
     d_roles = auto()  # (roles, D)

@@ -33,11 +33,11 @@ class LatticeCode(CellCode):
         same = builder.icmp_signed("==", symbol, own)
         return builder.select(given, builder.select(same, I32(1), I32(2)), I32(0))
 
-    def asked(self, body: Body, symbol: Value, vector: int, of_role: Value) -> Value:  # noqa: ARG002
+    def asked(self, body: Body, pair: Value, vector: int, of_role: Value) -> Value:  # noqa: ARG002
         return of_role
 
-    def ask_back(self, body: Body, symbol: Value, vector: int, d: Value) -> None:
-        """A lattice says nothing of its symbols."""
+    def ask_back(self, body: Body, pair: Value, vector: int, d: Value) -> None:
+        """A lattice says nothing of its pairs."""
 
     def write_gather(self, body: Body) -> None:
         code, layout, (a, b, _) = body.code, body.layout, body.arguments

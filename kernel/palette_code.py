@@ -18,6 +18,7 @@ from kernel.palette_canvas import NEIGHBOURS, Canvas
 from kernel.rays_code import look_along, look_along_back
 from kernel.refine_back_code import norm_back
 from kernel.refine_code import norm_scale
+from kernel.row_code import pairs_of
 from kernel.tape_code import KEPT
 
 
@@ -42,14 +43,12 @@ class PaletteCode(CellCode):
         other = builder.select(ends, I32(3), I32(2))
         return builder.select(held, builder.select(same, I32(1), other), I32(0))
 
-    def asked(self, body: Body, symbol: Value, vector: int, of_role: Value) -> Value:
-        vectors = _of_row(body, Field.symbol_vectors)
-        return body.code.add(of_role, body.load_state(vectors, symbol, vector))
+    def asked(self, body: Body, pair: Value, vector: int, of_role: Value) -> Value:
+        told = _of_row(body, Field.told)
+        return body.code.add(of_role, body.load_state(told, pair, vector))
 
-    def ask_back(self, body: Body, symbol: Value, vector: int, d: Value) -> None:
-        vectors = _of_row(body, Field.d_symbol_vectors)
-        total = body.code.add(body.load_state(vectors, symbol, vector), d)
-        body.code.store(total, body.state(vectors, symbol, vector))
+    def ask_back(self, body: Body, pair: Value, vector: int, d: Value) -> None:
+        body.code.store(d, body.state(_of_row(body, Field.d_told), pair, vector))
 
     def write_gather(self, body: Body) -> None:
         """h = norm(gathered + look around); its rays behind it."""
@@ -80,9 +79,8 @@ class PaletteCode(CellCode):
 
 
 def _of_row(body: Body, field: Field) -> Value:
-    """Where a row's (N, D) numbers begin."""
-    first = body.builder.mul(body.size(Field.row), body.size(Field.symbols))
-    return body.code.at(body.address(field), first, body.layout.state_bytes)
+    """Where a row's (P, D) numbers begin."""
+    return pairs_of(body, field, body.size(Field.row), body.layout.state_bytes)
 
 
 def _keep_before(body: Body, a: Value, b: Value) -> None:

@@ -1,8 +1,5 @@
 """The code of what begins and ends a supervision step of a row: its states, question and answer."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from kernel.cell_code import CellCode
 from kernel.code import F32, I32, I64, Value
 from kernel.function import Body
@@ -69,24 +66,14 @@ def _write_roles(body: Body, row: Value, kind: CellCode) -> None:
             code.store(role, code.at(body.address(Field.role_of), builder.add(first, own), 4))
 
 
-@contextmanager
-def each_pair(body: Body) -> Iterator[tuple[Value, Value]]:
-    """A loop over all pairs: the pair, and its symbol."""
-    builder, code, symbols = body.builder, body.code, body.size(Field.symbols)
-    with code.loop(body.size(Field.cells)) as cell:
-        first = builder.mul(cell, symbols)
-        with code.loop(symbols) as symbol:
-            yield builder.add(first, symbol), symbol
-
-
 def write_ask(body: Body, cell: CellCode) -> None:
-    """question = y + x; x is told by the roles, and by what the row says of its symbols."""
+    """question = y + x; x is told by the roles, and by what the row says of its pairs."""
     code, (y,) = body.code, body.arguments
-    with each_pair(body) as (pair, symbol):
+    with code.loop(body.size(Field.pairs)) as pair:
         role = code.wide(code.at(body.address(Field.role_of), pair, 4))
         for j in range(body.layout.vectors):
             of_role = body.load_state(body.address(Field.roles), role, j)
-            x = cell.asked(body, symbol, j, of_role)
+            x = cell.asked(body, pair, j, of_role)
             asked = code.add(body.load_state(y, pair, j), x)
             code.store(asked, body.state(body.address(Field.question), pair, j))
 

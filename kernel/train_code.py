@@ -17,7 +17,7 @@ from kernel.job import Field
 from kernel.layout import FLOAT, ROLES, Layout, Network
 from kernel.network_code import NetworkCode
 from kernel.refine_back_code import write_collect, write_spread
-from kernel.row_code import each_pair, pairs_of
+from kernel.row_code import pairs_of
 from kernel.tape_code import point_at_slot
 
 LOSS_VALUES = 4  # numbers that a row's loss reports
@@ -184,9 +184,9 @@ def _write_ask_back(body: Body, cell: CellCode) -> None:
     """The gradient of x; y was handed over without one."""
     code = body.code
     d_roles, kept = body.address(Field.d_roles), body.address(Field.d_question)
-    with each_pair(body) as (pair, symbol):
+    with code.loop(body.size(Field.pairs)) as pair:
         role = code.wide(code.at(body.address(Field.role_of), pair, 4))
         for j in range(body.layout.vectors):
             d = body.load_state(kept, pair, j)
             code.store(code.add(body.load_state(d_roles, role, j), d), body.state(d_roles, role, j))
-            cell.ask_back(body, symbol, j, d)
+            cell.ask_back(body, pair, j, d)

@@ -38,8 +38,8 @@ class TrainedStep:
     answer: (B, S) int32; q_halt: (B,) float32 logit.
 
     losses: (B, LOSS_VALUES) float32, what the rows' losses reported; gradients: summed over the
-    rows, named and shaped as the model's parameters; symbol_gradients: (B, N, D), of what the rows
-    said of their symbols, of a lattice (B, 0, D).
+    rows, named and shaped as the model's parameters; told_gradients: (B, P, D), of what the rows
+    were told, of a lattice (0, P, D).
     """
 
     y: FloatArray
@@ -49,7 +49,7 @@ class TrainedStep:
     q_halt: FloatArray
     losses: FloatArray
     gradients: dict[str, FloatArray]
-    symbol_gradients: FloatArray
+    told_gradients: FloatArray
 
 
 @final
@@ -125,22 +125,22 @@ class KernelTraining:
         labels: npt.NDArray[np.int32],
         y: FloatArray,
         z: FloatArray,
-        symbol_vectors: FloatArray | None = None,
+        told: FloatArray | None = None,
     ) -> TrainedStep:
         """One supervision step of every row, its loss and the gradient of the rows' sum.
 
-        tokens, labels: (B, S); y, z: (B, P, D); symbol_vectors: (B, N, D), what a row adds to x
-        for each symbol, of palettes only. Raises: ValueError for other shapes.
+        tokens, labels: (B, S); y, z: (B, P, D); told: (B, P, D), what is added to x, of palettes
+        only. Raises: ValueError for other shapes.
         """
         cells, state = (self._batch, self._spec.seq_len), (self._batch, *self._row_shape)
-        told = self._symbol_shape
-        vectors = np.zeros(told, np.float32) if symbol_vectors is None else symbol_vectors
+        of_told = self._told_shape
+        told = np.zeros(of_told, np.float32) if told is None else told
         for name, array, shape in (
             ("tokens", tokens, cells),
             ("labels", labels, cells),
             ("y", y, state),
             ("z", z, state),
-            ("symbol_vectors", vectors, told),
+            ("told", told, of_told),
         ):
             if array.shape != shape:
                 raise ValueError(f"{name} is {array.shape}, expected {shape}")
@@ -149,8 +149,8 @@ class KernelTraining:
             Field.labels: np.ascontiguousarray(labels, np.int32),
             Field.y: np.ascontiguousarray(y, np.float32),
             Field.z: np.ascontiguousarray(z, np.float32),
-            Field.symbol_vectors: np.ascontiguousarray(vectors, np.float32),
-            Field.d_symbol_vectors: np.zeros(told, np.float32),
+            Field.told: np.ascontiguousarray(told, np.float32),
+            Field.d_told: np.empty(of_told, np.float32),
             Field.y_next: np.empty(state, np.float32),
             Field.z_next: np.empty(state, np.float32),
             Field.logits: np.empty((*cells, self._geometry.symbols), np.float32),
@@ -173,13 +173,12 @@ class KernelTraining:
             q_halt=arrays[Field.q_halt],
             losses=arrays[Field.losses],
             gradients=self._named_gradients(),
-            symbol_gradients=arrays[Field.d_symbol_vectors],
+            told_gradients=arrays[Field.d_told],
         )
 
     @property
-    def _symbol_shape(self) -> tuple[int, int, int]:
-        told = self._geometry.symbols if self._code.network.cell == "palette" else 0
-        return self._batch, told, self._row_shape[1]
+    def _told_shape(self) -> tuple[int, int, int]:
+        return self._batch if self._code.network.cell == "palette" else 0, *self._row_shape
 
     def _named_gradients(self) -> dict[str, FloatArray]:
         chunks = self._gradients.view(np.float32).reshape(-1, self._gradient_stride())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from model.config import ModelConfig
 from model.layers import swiglu_width
+from model.palette import SYMBOLS as PALETTE_SYMBOLS
 from puzzles.kind import PuzzleSpec
 
 
@@ -51,6 +52,8 @@ def refinement_products(config: ModelConfig, spec: PuzzleSpec) -> tuple[Product,
     """Matrix products of one refinement of one puzzle."""
     if config.cell == "lattice":
         block = _lattice_block(config, spec)
+    elif config.cell == "palette":
+        block = _palette_block(config, spec)
     elif config.cell == "mlp":
         length = config.prefix_len + spec.seq_len
         block = (
@@ -69,6 +72,18 @@ def _lattice_block(config: ModelConfig, spec: PuzzleSpec) -> tuple[Product, ...]
         Product(pairs, size, 2 * width),
         # Cells, rows, columns and boxes: as many groups of each as cells.
         Product(spec.seq_len, size, 2 * width, times=4),
+        Product(pairs, width, size),
+    )
+
+
+def _palette_block(config: ModelConfig, spec: PuzzleSpec) -> tuple[Product, ...]:
+    size, width = config.hidden_size, round(config.hidden_size * config.expansion)
+    pairs = spec.seq_len * PALETTE_SYMBOLS
+    # Cells; rows and columns of each symbol; the canvas of each.
+    groups = spec.seq_len + (spec.height + spec.width + 1) * PALETTE_SYMBOLS
+    return (
+        Product(pairs, 2 * size, 2 * width),  # its own state, and what lies along rays
+        Product(groups, size, 2 * width),
         Product(pairs, width, size),
     )
 
@@ -92,6 +107,7 @@ def _swiglu(rows: int, size: int, expansion: float) -> tuple[Product, ...]:
 
 def _reading_products(config: ModelConfig, spec: PuzzleSpec) -> tuple[Product, ...]:
     halt = Product(1, config.hidden_size, 1)
-    if config.cell == "lattice":
-        return Product(spec.seq_len * spec.symbols, config.hidden_size, 1), halt
+    if config.cell in ("lattice", "palette"):
+        symbols = spec.symbols if config.cell == "lattice" else PALETTE_SYMBOLS
+        return Product(spec.seq_len * symbols, config.hidden_size, 1), halt
     return Product(spec.seq_len, config.hidden_size, spec.vocab_size), halt

@@ -4,6 +4,7 @@ Weights are shared by all ten colours, so a task with its colours exchanged is t
 network: what tells colours apart is the task's embedding, which has a part for each. A pair hears
 the other symbols of its cell, its symbol in its row, its column and on the whole canvas, what lies
 beside it, and what it would meet along four rays. Nothing in it knows how large the canvas is.
+Lenses (`model.lenses`), if it has any, show it the question at places that the task chooses.
 """
 
 import math
@@ -17,7 +18,8 @@ from torch import Tensor, nn
 from model.body import Body, ShapeError
 from model.config import ModelConfig
 from model.layers import Linear, rms_norm, truncated_normal
-from puzzles.arc import COLOURS, END_TOKEN, PAD_TOKEN
+from model.lenses import Lenses
+from puzzles.arc import COLOURS, DIHEDRAL, END_TOKEN, PAD_TOKEN
 from puzzles.kind import PuzzleSpec
 
 SYMBOLS = 1 + COLOURS  # the end mark, then the colours; a pad is no answer
@@ -95,19 +97,22 @@ def _shifted(h: Tensor, axis: int, by: int) -> Tensor:
 class PaletteBody(Body):
     """State (B, L = S · symbols, D) for every canvas among `specs`, with the same weights.
 
-    A task embedding has a part for all symbols and one for each: E = (1 + symbols) · D.
+    A task embedding has a part for all symbols, one for each, and what its lenses choose.
     Raises: ShapeError for a puzzle that is no canvas of ten colours.
     """
 
     def __init__(self, config: ModelConfig, specs: tuple[PuzzleSpec, ...]) -> None:
         size = config.hidden_size
-        super().__init__(config, (1 + SYMBOLS) * size)
+        lenses = Lenses(config.lenses, size) if config.lenses else None
+        super().__init__(config, (1 + SYMBOLS) * size + (lenses.numbers if lenses else 0))
+        self.lenses = lenses
         for spec in specs:
             if spec.kind != "arc":
                 raise ShapeError(f"{spec.name}: the palette cell is for canvases of ten colours")
         if size % len(RAYS):
             raise ShapeError(f"hidden_size {size} is no multiple of {len(RAYS)} rays")
         self.size = size
+        self._task_variants = config.task_variants
         self.sides = {spec.seq_len: spec.height for spec in specs}
         self.roles = nn.Parameter(truncated_normal(ROLES, size, std=1.0))
         self.special = nn.Parameter(truncated_normal(SPECIAL, size, std=0.5))
@@ -121,22 +126,38 @@ class PaletteBody(Body):
             raise ShapeError(f"questions of {seq_len} tokens, this model knows {[*self.sides]}")
         return seq_len * SYMBOLS
 
+    def look_up(self, task: Tensor | None, rows: Tensor | None = None) -> Tensor | None:
+        """As of every body; what lenses choose is turned with the task."""
+        found = super().look_up(task, rows)
+        if found is None or task is None or self.lenses is None:
+            return found
+        of_symbols, choice = found.tensor_split([(1 + SYMBOLS) * self.size], dim=1)
+        turn = task % self._task_variants % DIHEDRAL
+        return torch.cat([of_symbols, self.lenses.turned(choice, turn)], dim=1)
+
     def embed(self, tokens: Tensor, task_rows: Tensor | None) -> Tensor:
         cells = tokens.unsqueeze(-1)
         own = torch.arange(SYMBOLS, device=tokens.device) + END_TOKEN
         # 0 pad, 1 this symbol, 2 another colour, 3 the end mark where this symbol is a colour.
         other = torch.where(cells == END_TOKEN, 3, 2)
         role = torch.where(cells == own, 1, torch.where(cells == PAD_TOKEN, 0, other))
-        x = self.roles[role] + self.symbol_vectors(task_rows).unsqueeze(1)
-        return x.flatten(1, 2)
+        return self.roles[role].flatten(1, 2) + self.told(tokens, task_rows)
 
-    def symbol_vectors(self, task_rows: Tensor | None) -> Tensor:
-        """What a row adds to x for each symbol: (B, symbols, D), or (1, …) without tasks."""
-        special: Tensor = F.pad(self.special, (0, 0, 0, SYMBOLS - SPECIAL))
-        if task_rows is None:
-            return special.unsqueeze(0)
-        parts: Tensor = task_rows.unflatten(1, (1 + SYMBOLS, self.size))
-        return special + (parts[:, :1] + parts[:, 1:])
+    def told(self, tokens: Tensor, task_rows: Tensor | None) -> Tensor:
+        """What is added to the vectors of roles for x: (B, L, D), B = 1 if all rows are told one.
+
+        Of symbols, by the network and the task; and what lenses see.
+        """
+        x: Tensor = F.pad(self.special, (0, 0, 0, SYMBOLS - SPECIAL)).unsqueeze(0)
+        choice = None
+        if task_rows is not None:
+            of_symbols, choice = task_rows.tensor_split([(1 + SYMBOLS) * self.size], dim=1)
+            parts = of_symbols.unflatten(1, (1 + SYMBOLS, self.size))
+            x = x + (parts[:, :1] + parts[:, 1:])
+        x = x.unsqueeze(1)
+        if self.lenses is not None:
+            x = x + self.lenses(tokens, self.sides[tokens.shape[1]], choice)
+        return x.expand(-1, tokens.shape[1], -1, -1).flatten(1, 2)
 
     def refine(self, h: Tensor, seq_len: int) -> Tensor:
         side = self.sides[seq_len]

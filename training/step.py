@@ -173,7 +173,7 @@ class KernelStep(TrainingStep):
         task: Tensor | None = None,
     ) -> Stepped:
         own = own_rows(self._trm, task)
-        told = self._symbol_vectors(task, own)
+        told = self._told(tokens, task, own)
         stepped = self._kernel.step(
             self._weights(),
             tokens.numpy().astype(np.int32),
@@ -192,12 +192,12 @@ class KernelStep(TrainingStep):
         gradient = None if own is None else own.grad
         return Stepped(Carry(y, z), logits[..., : self._symbols], q_halt, loss, gradient)
 
-    def _symbol_vectors(self, task: Tensor | None, own: Tensor | None) -> Tensor | None:
-        """What each row of a palette says of its symbols, (B, N, D) with gradient."""
+    def _told(self, tokens: Tensor, task: Tensor | None, own: Tensor | None) -> Tensor | None:
+        """What a palette adds to the vectors of roles, (B, L, D) with gradient."""
         body = self._trm.body
         if not isinstance(body, PaletteBody):
             return None
-        told = body.symbol_vectors(body.look_up(task, own))
+        told = body.told(tokens, body.look_up(task, own))
         return told.expand(self._batch, -1, -1)
 
     def _leave_gradients(self, stepped: TrainedStep, told: Tensor | None) -> None:
@@ -205,7 +205,7 @@ class KernelStep(TrainingStep):
             if name in stepped.gradients:
                 parameter.grad = torch.from_numpy(stepped.gradients[name])
         if told is not None:
-            told.backward(torch.from_numpy(stepped.symbol_gradients))
+            told.backward(torch.from_numpy(stepped.told_gradients))
 
 
 def training_step(

@@ -55,12 +55,13 @@ class Batch:
         state = (ROWS, trm.state_len(spec.seq_len), size)
         self.y: Floats = rng.standard_normal(state, np.float32)
         self.z: Floats = rng.standard_normal(state, np.float32)
-        self.told: Floats = rng.standard_normal((ROWS, (1 + SYMBOLS) * size), np.float32)
+        assert trm.body.tasks is not None
+        self._task_rows: Floats = rng.standard_normal((ROWS, trm.body.tasks.shape[1]), np.float32)
 
     @property
     def task_rows(self) -> Tensor:
         """(B, E), apart from all else, wanting a gradient."""
-        return torch.from_numpy(self.told).clone().requires_grad_()
+        return torch.from_numpy(self._task_rows).clone().requires_grad_()
 
 
 def palette(change: dict[str, int], spec: PuzzleSpec) -> TinyRecursiveModel:
@@ -91,16 +92,18 @@ def compiled(
     kernel = KernelTraining(code, spec, loss.address, threads=threads, batch=ROWS)
     body, task_rows = trm.body, batch.task_rows
     assert isinstance(body, PaletteBody)
-    told = body.symbol_vectors(task_rows)
+    told = body.told(torch.from_numpy(batch.tokens).long(), task_rows)
     found = kernel.step(
         weights, batch.tokens, batch.labels, batch.y, batch.z, told.detach().numpy()
     )
     trm.zero_grad()
-    told.backward(torch.from_numpy(found.symbol_gradients))
-    assert task_rows.grad is not None
-    assert body.special.grad is not None
-    symbols = {"task": task_rows.grad.numpy(), "body.special": body.special.grad.numpy()}
-    return found, found.gradients | symbols
+    told.backward(torch.from_numpy(found.told_gradients))
+    of_told = {"task": task_rows} | dict(trm.named_parameters())
+    return found, found.gradients | {
+        name: parameter.grad.numpy()
+        for name, parameter in of_told.items()
+        if parameter.grad is not None
+    }
 
 
 def by_torch(
@@ -140,7 +143,9 @@ def test_the_same_code_serves_a_larger_canvas() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"hidden_size": 32}, {"blocks": 2}, {"deep_recursions": 2}], ids=str
+    "change",
+    [{"hidden_size": 32}, {"blocks": 2}, {"deep_recursions": 2}, {"lenses": 5}],
+    ids=str,
 )
 def test_gradients_of_deeper_and_wider_networks_are_pytorchs(change: dict[str, int]) -> None:
     check(palette(change, TEN), TEN)
@@ -163,14 +168,14 @@ def test_any_number_of_threads_sums_the_same() -> None:
     assert all((three[name] == gradient).all() for name, gradient in one.items())
 
 
-def test_what_is_told_of_symbols_has_a_shape() -> None:
+def test_what_is_told_has_a_shape() -> None:
     trm = palette({}, TEN)
     batch = Batch(trm, TEN)
     weights = weights_of(trm)
     code = code_of(weights.network, host_isa("float32", sizes=(16, 32)))
     kernel = KernelTraining(code, TEN, compiled_row_loss(LOSS, ROWS).address, threads=1, batch=ROWS)
-    told = np.zeros((ROWS, SYMBOLS + 1, 16), np.float32)
-    with pytest.raises(ValueError, match=r"symbol_vectors is \(3, 12, 16\), expected \(3, 11, 16"):
+    told = np.zeros((ROWS, SYMBOLS, 16), np.float32)
+    with pytest.raises(ValueError, match=r"told is \(3, 11, 16\), expected \(3, 1100, 16"):
         kernel.step(weights, batch.tokens, batch.labels, batch.y, batch.z, told)
 
 

@@ -22,8 +22,14 @@ ATTENTION = ModelConfig(
 )
 
 
-@pytest.mark.parametrize("spec", [FOUR, SIX], ids=lambda spec: spec.name)
-@pytest.mark.parametrize("config", [LATTICE, MLP, ATTENTION], ids=lambda config: config.cell)
+PALETTE = LATTICE.model_copy(update={"cell": "palette"})
+CASES = [(config, spec) for config in (LATTICE, MLP, ATTENTION) for spec in (FOUR, SIX)]
+CASES.append((PALETTE, by_name("arc-10x10").spec))
+
+
+@pytest.mark.parametrize(
+    ("config", "spec"), CASES, ids=[f"{config.cell}-{spec.name}" for config, spec in CASES]
+)
 def test_the_count_is_torchs_for_every_cell(config: ModelConfig, spec: PuzzleSpec) -> None:
     batch = 3
     trm = TinyRecursiveModel(config, (spec,))

@@ -19,6 +19,7 @@ from tests.model.small import ATTENTION, LATTICE, MIXER, small_trm, sudoku
         ({"cell": "mlp", "hidden_size": 0}, "greater than 0"),
         ({"cell": "transformer", "hidden_size": 8}, "'mlp', 'attention', 'lattice' or 'palette'"),
         ({"cell": "mlp", "hidden_size": 8, "position": "roep"}, "'rope', 'learned' or 'none'"),
+        ({"cell": "lattice", "hidden_size": 8, "lenses": 2}, "lenses belong to the palette"),
         ({"cell": "mlp", "hidden_size": 8, "layers": 2}, "Extra inputs"),
     ],
 )

@@ -5,7 +5,7 @@ import torch
 
 from model.body import ShapeError
 from model.config import ModelConfig
-from model.palette import SYMBOLS, look_along
+from model.palette import SYMBOLS, PaletteBody, look_along
 from model.trm import TinyRecursiveModel
 from puzzles.registry import by_name
 from tests.model.small import small_trm, sudoku
@@ -38,17 +38,18 @@ def logits_of(trm: TinyRecursiveModel, tokens: torch.Tensor, task: int = 0) -> t
     return output.logits[0]
 
 
-def test_exchanging_colours_in_question_and_task_exchanges_them_in_the_answer() -> None:
-    trm = small_trm(PALETTE, TEN.spec)
+@pytest.mark.parametrize("lenses", [0, 4])
+def test_exchanging_colours_in_question_and_task_exchanges_them_in_the_answer(lenses: int) -> None:
+    trm = small_trm(PALETTE.model_copy(update={"lenses": lenses}), TEN.spec)
     tokens = tokens_of("0123/4567/8910")
     plain = logits_of(trm, tokens)
     recoloured = logits_of(trm, RECOLOUR[tokens.long()].int())
     assert trm.body.tasks is not None
     with torch.no_grad():
-        parts = trm.body.tasks.unflatten(1, (1 + SYMBOLS, 8))
+        parts = trm.body.tasks[:, : (1 + SYMBOLS) * 8].unflatten(1, (1 + SYMBOLS, 8))
         parts[:, RECOLOUR[1:]] = parts[:, 1:].clone()  # part i + 1 is of symbol i, token i + 1
     both = logits_of(trm, RECOLOUR[tokens.long()].int())
-    torch.testing.assert_close(both[:, RECOLOUR[1:]], plain[:, 1:], rtol=0, atol=1e-5)
+    torch.testing.assert_close(both[:, RECOLOUR[1:]], plain[:, 1:], rtol=0, atol=5e-5)
     assert (recoloured - both).abs().max() > 1e-3  # the task's part is what tells colours apart
 
 
@@ -79,6 +80,24 @@ def test_the_same_weights_answer_on_every_canvas() -> None:
     assert logits_of(trm, tokens_of("01/10", 20)).shape == (400, 12)
     with pytest.raises(ShapeError, match="this model knows"):
         trm.state_len(900)
+
+
+def test_what_lenses_choose_is_turned_with_the_task() -> None:
+    trm = small_trm(PALETTE.model_copy(update={"lenses": 4, "task_rows": "task"}), TEN.spec)
+    body = trm.body
+    assert isinstance(body, PaletteBody)
+    assert body.lenses is not None
+    assert body.variants is not None
+    with torch.no_grad():
+        body.variants.zero_()
+    plain, turned = (body.look_up(torch.tensor([task])) for task in (2, 3))
+    assert plain is not None
+    assert turned is not None
+    of_symbols = (1 + SYMBOLS) * 8
+    torch.testing.assert_close(turned[:, :of_symbols], plain[:, :of_symbols])
+    once = body.lenses.turned(plain[:, of_symbols:], torch.tensor([1]))
+    torch.testing.assert_close(turned[:, of_symbols:], once)
+    assert not torch.equal(once, plain[:, of_symbols:])
 
 
 def test_along_a_ray_counts_what_lies_before() -> None:
