@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --editable
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --editable
+# In place of pip, which does it on one core. Some packages have files that are no Python.
+COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
 PACKAGES := puzzles kernel model training export server client cli bench
 CODE := $(PACKAGES) tests
 
@@ -50,9 +52,11 @@ $(VENV)/.made:
 $(VENV)/.serving: $(VENV)/.made pyproject.toml
 	@echo "Installing what serving needs into $(VENV) ..."
 	@$(INSTALL) '.[cpu]'
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.developing: $(VENV)/.made pyproject.toml
 	@echo "Installing what training and the tests need into $(VENV), torch too: some minutes ..."
 	@$(INSTALL) '.[cpu,train,dev]'
+	@$(COMPILE)
 	@touch $(VENV)/.serving $@

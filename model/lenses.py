@@ -183,24 +183,35 @@ class Lenses(nn.Module):
         canvas = tokens.unflatten(1, (side, side))
         colours = torch.arange(COLOURS, device=tokens.device) + FIRST_COLOUR_TOKEN
         question = (canvas.unsqueeze(-1) == colours).to(shares.dtype)  # (B, C, C, COLOURS)
-        rows, columns = _lines_of(question)
-        straight = [_reads(line, line) for line in (rows, columns)]
-        crossed = [_reads(rows, columns), _reads(columns, rows)]
-        seen = []
-        for lens, is_crossed in enumerate(self.crossed):
-            read = question.transpose(1, 2) if is_crossed else question
-            # (B, C, C) each: how much of which row, or column, a row, or column, reads.
-            of_row, of_column = (
-                torch.einsum("bm,bmip->bip", shares[:, lens, axis], places)
-                for axis, places in enumerate(crossed if is_crossed else straight)
-            )
-            of_rows = torch.einsum("bip,bpqc->biqc", of_row, read)
-            seen.append(torch.einsum("bjq,biqc->bijc", of_column, of_rows).flatten(1, 2))
-        held = torch.stack(seen, -1)  # (B, S, COLOURS, lenses)
+        lines = rows, columns = _lines_of(question)
+        straight, crossed = (
+            [i for i, x in enumerate(self.crossed) if x is is_so] for is_so in (False, True)
+        )
+        seen = [_seen(shares[:, straight], lines, lines, question)]
+        if crossed:
+            transposed = question.transpose(1, 2)
+            seen.append(_seen(shares[:, crossed], lines, (columns, rows), transposed))
+        held = torch.cat(seen, -1)  # (B, S, COLOURS, lenses)
         total = held.sum(2, keepdim=True)
+        of_held, of_other = (weights[straight + crossed] for weights in (self.held, self.other))
         # held of this symbol, and total − held of the others: two products, not one per lens.
-        x: Tensor = F.pad(held, (0, 0, 1, 0)) @ (self.held - self.other) + total @ self.other
+        x: Tensor = F.pad(held, (0, 0, 1, 0)) @ (of_held - of_other) + total @ of_other
         return x
+
+
+def _seen(
+    shares: Tensor, lines: tuple[Line, Line], reads: tuple[Line, Line], question: Tensor
+) -> Tensor:
+    """shares: (B, lenses, 2, maps) -> what each lens sees of the colours, (B, S, COLOURS, lenses).
+
+    lines: the rows and columns of what is seen; reads: which of the question's each goes through.
+    """
+    of_row, of_column = (  # (B, lenses, C, C): how much of which row, or column, is read
+        torch.einsum("bkm,bmip->bkip", shares[:, :, axis], _reads(lines[axis], reads[axis]))
+        for axis in range(2)
+    )
+    of_rows = torch.einsum("bkip,bpqc->bkiqc", of_row, question)
+    return torch.einsum("bkjq,bkiqc->bijck", of_column, of_rows).flatten(1, 2)
 
 
 def _lines_of(question: Tensor) -> tuple[Line, Line]:
