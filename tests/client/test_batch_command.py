@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -109,16 +110,29 @@ def test_an_error_is_one_message_and_status_two(arguments: list[str], expected: 
     assert expected in " ".join(done.stderr.split())
 
 
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """Commands heed Ctrl-C even where the tests run in a shell's background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_leaves_the_batch_running_and_says_how_to_come_back(endless: str) -> None:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "cli", "batch", "status", endless, "--wait"],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stderr is not None
-    with process.stderr as told:
-        assert told.readline() == f"waiting for {endless}; Ctrl-C leaves it running\n"
-        process.send_signal(signal.SIGINT)
-        assert told.read() == f"back to it: ponder batch status {endless} --wait\n"
-    assert process.wait(20) == 130
+    ) as process:
+        assert process.stderr is not None
+        try:
+            told = process.stderr.readline()
+            assert told == f"waiting for {endless}; Ctrl-C leaves it running\n"
+            process.send_signal(signal.SIGINT)
+            told = process.communicate(timeout=20)[1]
+            assert told == f"back to it: ponder batch status {endless} --wait\n"
+        finally:
+            process.kill()
+    assert process.returncode == 130
