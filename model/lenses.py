@@ -223,9 +223,8 @@ def _lines_of(question: Tensor) -> tuple[Line, Line]:
     most = torch.where(competes, count, 0.0).amax(1, keepdim=True)
     # Of equally rare colours all, or recolouring the question would choose another.
     which = (torch.ones_like(competes), ~is_black, competes & (count == least), count == most)
-    grid, *parts = (
-        (question * colours.unsqueeze(-2).unsqueeze(-2)).sum(-1) > 0 for colours in which
-    )
+    held = question > 0
+    grid, *parts = ((held & colours.unsqueeze(-2).unsqueeze(-2)).any(-1) for colours in which)
     lines = []
     for axis in (2, 1):
         whole = _span(grid.any(axis))
