@@ -8,7 +8,7 @@ task finds its maps by gradient. Cost: two products of a side's length per lens,
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import final
 
 import torch
@@ -149,18 +149,23 @@ TURNS = (
 class Lenses(nn.Module):
     """`count` lenses, a quarter of them (from four on) of the transposed question.
 
-    prior: how much of each row map and column map is taken before a task says anything.
+    prior: (count, 2 · maps) logits, how much of each row map and column map is taken before a task
+    says anything; held, other: (count, D), what a pair is told whose colour, or another one, is
+    seen there.
     """
 
     turns: Tensor
 
     def __init__(self, count: int, size: int) -> None:
+        """size: D."""
         super().__init__()
-        self.crossed = [i % CROSSED_EVERY == CROSSED_EVERY - 1 for i in range(count)]
+        is_crossed = [i % CROSSED_EVERY == CROSSED_EVERY - 1 for i in range(count)]
+        self._straight = [i for i in range(count) if not is_crossed[i]]
+        self._crossed = [i for i in range(count) if is_crossed[i]]
         self.prior = nn.Parameter(torch.zeros(count, 2 * len(MAPS)))
         self.held = nn.Parameter(truncated_normal(count, size, std=0.5))
         self.other = nn.Parameter(truncated_normal(count, size, std=0.5))
-        self.register_buffer("turns", _turned_places(self.crossed), persistent=False)
+        self.register_buffer("turns", _turned_places(is_crossed), persistent=False)
 
     @property
     def numbers(self) -> int:
@@ -179,21 +184,19 @@ class Lenses(nn.Module):
         logits = self.prior.flatten().unsqueeze(0)
         if choice is not None:
             logits = logits + SHARPNESS * choice
-        shares = logits.unflatten(1, (len(self.crossed), 2, len(MAPS))).softmax(-1)
+        shares = logits.unflatten(1, (-1, 2, len(MAPS))).softmax(-1)
         canvas = tokens.unflatten(1, (side, side))
         colours = torch.arange(COLOURS, device=tokens.device) + FIRST_COLOUR_TOKEN
         question = (canvas.unsqueeze(-1) == colours).to(shares.dtype)  # (B, C, C, COLOURS)
         lines = rows, columns = _lines_of(question)
-        straight, crossed = (
-            [i for i, x in enumerate(self.crossed) if x is is_so] for is_so in (False, True)
-        )
-        seen = [_seen(shares[:, straight], lines, lines, question)]
-        if crossed:
+        seen = [_seen(shares[:, self._straight], lines, lines, question)]
+        if self._crossed:
             transposed = question.transpose(1, 2)
-            seen.append(_seen(shares[:, crossed], lines, (columns, rows), transposed))
+            seen.append(_seen(shares[:, self._crossed], lines, (columns, rows), transposed))
         held = torch.cat(seen, -1)  # (B, S, COLOURS, lenses)
         total = held.sum(2, keepdim=True)
-        of_held, of_other = (weights[straight + crossed] for weights in (self.held, self.other))
+        order = self._straight + self._crossed
+        of_held, of_other = self.held[order], self.other[order]
         # held of this symbol, and total − held of the others: two products, not one per lens.
         x: Tensor = F.pad(held, (0, 0, 1, 0)) @ (of_held - of_other) + total @ of_other
         return x
@@ -228,6 +231,8 @@ def _lines_of(question: Tensor) -> tuple[Line, Line]:
     lines = []
     for axis in (2, 1):
         whole = _span(grid.any(axis))
+        # A row that only fills a batch has no grid, and nothing may be divided by 0.
+        whole = Span(whole.first, whole.extent.clamp(min=1))
         drawn, rarest, commonest = (_within(whole, _span(part.any(axis))) for part in parts)
         lines.append(Line(question.shape[1], whole, drawn, rarest, commonest))
     rows, columns = lines
@@ -247,7 +252,7 @@ def _within(whole: Span, part: Span) -> Span:
     is_there = part.extent > 0
     return Span(
         torch.where(is_there, part.first - whole.first, 0),
-        torch.where(is_there, part.extent, whole.extent).clamp(min=1),
+        torch.where(is_there, part.extent, whole.extent),
     )
 
 
@@ -255,11 +260,8 @@ def _reads(line: Line, read: Line) -> Tensor:
     """(B, maps, C, C) of 0 and 1: whether a place of `line` reads a place of `read`."""
     places = torch.arange(line.size, device=line.grid.first.device)
     i = places - line.grid.first  # (B, C)
-    # A row that only fills a batch has no grid, and nothing may be divided by 0.
-    n = read.grid.extent.clamp(min=1)
-    read = replace(read, grid=Span(read.grid.first, n))
     found = torch.stack([one.at(i, read).expand_as(i) for one in MAPS], 1)  # (B, maps, C)
-    is_read = (found >= 0) & (found < n.unsqueeze(1)) & (i >= 0).unsqueeze(1)
+    is_read = (found >= 0) & (found < read.grid.extent.unsqueeze(1)) & (i >= 0).unsqueeze(1)
     found = torch.where(is_read, found + read.grid.first.unsqueeze(1), -1)
     return (found.unsqueeze(-1) == places).to(torch.float32)
 
