@@ -128,15 +128,18 @@ def test_the_bundle_is_small() -> None:
     assert size < 12 * 2**20
 
 
-def test_the_arc_bundle_answers_a_question_of_a_task_that_it_knows(client: TestClient) -> None:
+def test_the_arc_bundle_answers_as_its_guide_says(client: TestClient) -> None:
+    guide = (ROOT / "docs" / "arc.md").read_text()
+    [asked] = re.findall(r"/v1/solve [^\n]*-d '(\{[^']*3618c87e[^']*\})'", guide)
+    [told] = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    answer, told = client.post("/v1/solve", json=json.loads(asked)).json(), json.loads(told)
+    [result], [result_told] = answer["results"], told["results"]
+    for attempt, expected in zip(result["attempts"], result_told["attempts"], strict=True):
+        assert attempt["answer"] == expected["answer"]
+        assert attempt["votes"] == expected["votes"]
     # The test pair of task 3618c87e of ARC-AGI-1 (Apache-2.0).
-    question = [[0] * 5, [0] * 5, [0, 0, 1, 0, 1], [0, 0, 5, 0, 5], [5] * 5]
     right = [[0] * 5, [0] * 5, [0] * 5, [0, 0, 5, 0, 5], [5, 5, 1, 5, 1]]
-    body = {"kind": "arc", "task": "3618c87e", "test": [question]}
-    answer = client.post("/v1/solve", json=body).json()
-    [attempt, *_] = answer["results"][0]["attempts"]
-    assert attempt["answer"] == right
-    assert attempt["votes"] == 8
+    assert result["attempts"][0]["answer"] == right
     assert answer["verified"] is None
 
 
