@@ -1,5 +1,6 @@
 """An ARC task: pairs that show what is asked. Read, checked, recognised when it comes again."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations, product
@@ -159,10 +160,10 @@ def _orders(pairs: list[Pair]) -> list[list[Pair]]:
     groups: dict[bytes, list[Pair]] = {}
     for pair in pairs:
         groups.setdefault(_recoloured([pair], 0).key, []).append(pair)
-    ways = [list(permutations(groups[key])) for key in sorted(groups)]
-    count = int(np.prod([len(way) for way in ways]))
-    if count > MOST_ORDERS:
-        ways = [way[:1] for way in ways]
+    alike = [groups[key] for key in sorted(groups)]
+    if math.prod(math.factorial(len(group)) for group in alike) > MOST_ORDERS:
+        return [[pair for group in alike for pair in group]]
+    ways = [permutations(group) for group in alike]
     return [[pair for group in choice for pair in group] for choice in product(*ways)]
 
 
