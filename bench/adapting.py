@@ -25,7 +25,8 @@ class Outcome(BaseModel):
     """One task, one way. solved: share of its questions that are right within two attempts.
 
     exact: share of the training rows that were right at last; held_out: share of views that were,
-    of the held-out demonstration; None where there was none, or nothing was learnt.
+    of the held-out demonstration; None where there was none, or nothing was learnt; seconds: of CPU
+    time until nothing was left to learn or time was up.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +37,7 @@ class Outcome(BaseModel):
     demonstrations: int
     solved: float
     optimizer_steps: int
+    seconds: float
     exact: float | None
     held_out: float | None
 
@@ -118,6 +120,7 @@ def _adapted(
         demonstrations=len(named.task.demonstrations),
         solved=sum(right) / len(right),
         optimizer_steps=adapted.optimizer_steps,
+        seconds=adapted.seconds,
         exact=seen[-1] if seen else None,
         held_out=adapted.held_out.accuracy if adapted.held_out else None,
     )
@@ -126,14 +129,15 @@ def _adapted(
 def table(outcomes: Sequence[Outcome]) -> str:
     """Markdown: one line for each way and time."""
     lines = [
-        "| way | CPU minutes | tasks | solved, pass@2 | rows of demonstrations right | "
-        "held-out demonstration right |",
-        "|---|---|---|---|---|---|",
+        "| way | CPU minutes | tasks | solved, pass@2 | CPU seconds, mean | "
+        "rows of demonstrations right | held-out demonstration right |",
+        "|---|---|---|---|---|---|---|",
     ]
     for way, minutes in dict.fromkeys((one.way, one.minutes) for one in outcomes):
         group = [one for one in outcomes if (one.way, one.minutes) == (way, minutes)]
         lines.append(
             f"| {way} | {minutes:g} | {len(group)} | {sum(one.solved for one in group):g} | "
+            f"{sum(one.seconds for one in group) / len(group):.0f} | "
             f"{_mean(one.exact for one in group)} | {_mean(one.held_out for one in group)} |"
         )
     return "\n".join(lines)

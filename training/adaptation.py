@@ -45,8 +45,8 @@ State = Literal["held_out", "all", "done"]
 class AdaptationPlan(BaseModel):
     """How long and how.
 
-    what: the embedding alone, or the network too after `embedding_share` of the time;
-    held_out_share: how much of the time a demonstration is held out at most.
+    what: the embedding alone, or the network too after `embedding_share` of the time, at most
+    `embedding_seconds`; held_out_share: how much of the time a demonstration is held out at most.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +54,7 @@ class AdaptationPlan(BaseModel):
     what: What = "network"
     minutes: float = Field(default=5.0, gt=0)
     embedding_share: float = Field(default=0.15, ge=0, le=1)
+    embedding_seconds: float = Field(default=20.0, ge=0)
     held_out_share: float = Field(default=0.5, ge=0, lt=1)
     embedding_lr: float = Field(default=0.03, gt=0)
     muon_lr: float = Field(default=0.003, gt=0)
@@ -145,10 +146,10 @@ class Adaptation:
             until = began + budget * self._plan.held_out_share
             times = (began, until, ends)
             self._learn("held_out", self._pairs, self._check, times, on_progress, stop)
-        demonstrations = self._task.demonstrations
-        self._learn("all", demonstrations, None, (began, ends, ends), on_progress, stop)
-        seconds = self._clock() - began
-        return Adapted(self._averaged, self.arc, self.optimizer_step, self._held_out, seconds)
+        times = (began, ends, ends)
+        self._learn("all", self._task.demonstrations, None, times, on_progress, stop)
+        took = self._clock() - began
+        return Adapted(self._averaged, self.arc, self.optimizer_step, self._held_out, took)
 
     @property
     def _averaged(self) -> TinyRecursiveModel:
@@ -170,8 +171,7 @@ class Adaptation:
         lane = self._lane(pairs)
         with torch_threads(uses_kernel=lane.uses_kernel):
             while self._clock() < until and not stop():
-                share_of_time = (self._clock() - began) / (ends - began)
-                self._update(lane, share_of_time)
+                self._update(lane, seconds=self._clock() - began)
                 if self.optimizer_step % self._plan.check_every:
                     continue
                 figures = lane.drain()
@@ -196,12 +196,15 @@ class Adaptation:
             self.trm, recipe, recipe.lanes[0], seed=seed, device=device, tasks=tasks
         )
 
-    def _update(self, lane: TrainingLane, share_of_time: float) -> None:
-        batch = lane.batch
+    def _update(self, lane: TrainingLane, *, seconds: float) -> None:
+        """seconds: since the beginning."""
+        plan, batch = self._plan, lane.batch
         batch.refill()
         stepped = lane.step(batch.tokens, batch.labels, batch.carry, batch.task)
-        share = min(1.0, 2 * (1 - share_of_time))  # constant, then down to nothing
-        if self._plan.what == "network" and share_of_time >= self._plan.embedding_share:
+        budget = 60 * plan.minutes
+        share = min(1.0, 2 * (1 - seconds / budget))  # constant, then down to nothing
+        alone = min(plan.embedding_share * budget, plan.embedding_seconds)
+        if plan.what == "network" and seconds >= alone:
             self._optimizers.step(share)
         self.trm.zero_grad(set_to_none=True)
         assert batch.task is not None
@@ -212,8 +215,8 @@ class Adaptation:
         self.optimizer_step += 1
 
     def _voted_on(self, pair: Pair) -> HeldOutVote:
-        [found] = answers_of(self._averaged, self.arc, "task", (pair.question,), self._plan)
-        for place, candidate in enumerate(found.candidates):
+        [vote] = answers_of(self._averaged, self.arc, "task", (pair.question,), self._plan)
+        for place, candidate in enumerate(vote.candidates):
             if np.array_equal(candidate.answer, pair.answer):
                 return HeldOutVote(candidate.share, right=place == 0)
         return HeldOutVote(0.0, right=False)

@@ -40,7 +40,7 @@ def test_the_table_counts_by_way_and_time() -> None:
     def outcome(task: str, way: str, solved: float, held_out: float | None) -> Outcome:
         return Outcome.model_validate(
             {"task": task, "way": way, "minutes": 2.0, "demonstrations": 3, "solved": solved}
-            | {"optimizer_steps": 9, "exact": 0.5, "held_out": held_out}
+            | {"optimizer_steps": 9, "seconds": 30.0 * solved, "exact": 0.5, "held_out": held_out}
         )
 
     found = [
@@ -49,8 +49,8 @@ def test_the_table_counts_by_way_and_time() -> None:
         outcome("b", "network", 0.5, None),
     ]
     lines = table(found).splitlines()[2:]
-    assert lines[0] == "| nothing | 2 | 1 | 0 | 50% of 1 | – |"
-    assert lines[1] == "| network | 2 | 2 | 1.5 | 50% of 2 | 25% of 1 |"
+    assert lines[0] == "| nothing | 2 | 1 | 0 | 0 | 50% of 1 | – |"
+    assert lines[1] == "| network | 2 | 2 | 1.5 | 22 | 50% of 2 | 25% of 1 |"
 
 
 def test_a_way_without_minutes_is_left_out() -> None:
