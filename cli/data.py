@@ -80,6 +80,11 @@ def data_arc(
     largest: Annotated[
         int | None, typer.Option(min=1, help="Only tasks with no longer side than this.")
     ] = None,
+    made: Annotated[
+        int, typer.Option(min=0, help="Tasks to make beside those, of rules of our own.")
+    ] = 0,
+    made_pairs: Annotated[int, typer.Option(min=2, help="Pairs of a made task.")] = 24,
+    seed: Annotated[int, typer.Option(min=0, help="Of the made tasks.")] = 0,
     drop_leaks: Annotated[
         bool, typer.Option(help="Drop tasks that show an answer of another, or a kept-out pair.")
     ] = False,
@@ -98,6 +103,9 @@ def data_arc(
             without=read_names(without) if without else frozenset(),
             largest=largest,
             drop_leaks=drop_leaks,
+            made=made,
+            made_pairs=made_pairs,
+            seed=seed,
         )
         info = build_arc(request, out, progress)
     console.print(f"{out}: {info.tasks} tasks, {info.puzzle}")

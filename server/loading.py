@@ -131,8 +131,8 @@ def _opened(
     lanes = {lane.name: lane for lane in _open_lanes(path, manifest, settings, measured)}
     tasks = read_rows(path, manifest, lanes.__getitem__)
     for task in tasks:
-        if task.known.puzzle not in lanes:
-            raise BundleError(f"{path}: {task.known.name} is of {task.known.puzzle}: no such graph")
+        if task.puzzle not in lanes:
+            raise BundleError(f"{path}: {task.name} is of {task.puzzle}: no such graph")
     if Manifest.read(path) != manifest or _manifest_bytes(path) != read.raw:
         raise BundleError(f"{path}: it changed while it was read")
     log.info("bundle loaded", extra={"bundle": str(path), "model": manifest.name})

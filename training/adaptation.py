@@ -224,12 +224,8 @@ class Adaptation:
     def save(self, out: Path, name: str) -> None:
         """Write the adapted network as a checkpoint. Raises: FileExistsError."""
         state = self._averaged.state_dict()
-        update = {
-            "name": f"{self._info.name}+{name}",
-            "config": self.trm.config,
-            "specs": self.trm.specs,
-        }
-        info = self._info.model_copy(update=update)
+        of_task = {"config": self.trm.config, "specs": self.trm.specs}
+        info = self._info.model_copy(update=of_task | {"name": f"{self._info.name}+{name}"})
         known = KnownTask(name, self.arc.spec.name, ArcTask(self._task.demonstrations))
         save_checkpoint(out, info, ema=state, raw=state, resume=None, known_tasks=(known,))
 

@@ -18,7 +18,8 @@ from rich.progress import Progress
 from puzzles.arc import ARCS, Arc
 from puzzles.arc_task import ArcTask, InvalidTaskError, Pair
 from training.dataset import DatasetError
-from training.task_set import NamedTask, TaskSetInfo, answered, write_task_set
+from training.made.tasks import made_tasks
+from training.task_set import MADE_SOURCE, NamedTask, TaskSetInfo, answered, write_task_set
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,8 @@ class ArcRequest:
     """What `ponder data arc` was asked for.
 
     train: files whose every pair is trained on; evaluate: files whose demonstrations are, their
-    answers being kept for evaluation; without: names of tasks to keep out altogether.
+    answers being kept for evaluation; without: names of tasks to keep out altogether; made: how
+    many tasks to make, with `made_pairs` pairs each.
     """
 
     canvas: Arc
@@ -39,6 +41,14 @@ class ArcRequest:
     without: frozenset[str] = frozenset()
     largest: int | None = None  # side of a grid; None: the canvas
     drop_leaks: bool = False
+    made: int = 0
+    made_pairs: int = 24
+    seed: int = 0
+
+    @property
+    def longest(self) -> int:
+        """Side that no grid exceeds."""
+        return min(self.largest or self.canvas.size, self.canvas.size)
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,8 @@ def build_arc(request: ArcRequest, directory: Path, progress: Progress) -> TaskS
     if directory.exists():
         raise DatasetError(f"{directory}: exists already; choose another or remove it")
     read = _read_all(request)
+    if request.made:
+        read.train.extend(_made(request, progress))
     leaks = _leaks(read, progress)
     for name, why in leaks.items():
         log.warning("leak", extra={"task": name, "why": why})
@@ -93,8 +105,12 @@ def build_arc(request: ArcRequest, directory: Path, progress: Progress) -> TaskS
     tasks = [task for task in read.train + read.evaluate if task.name not in leaks]
     if not tasks:
         raise DatasetError("no tasks: name files with --train or --evaluate, or a larger canvas")
-    counts = {"train": len(read.train), "evaluate": len(read.evaluate)}
+    made = [task for task in read.train if task.source == MADE_SOURCE]
+    counts = {"train": len(read.train) - len(made), "evaluate": len(read.evaluate)}
     provenance = [f"{use}: {count} tasks" for use, count in counts.items() if count]
+    if made:
+        of = f"{request.made_pairs} pairs, seed {request.seed}"
+        provenance.append(f"made: {len(made)} tasks of {of}")
     provenance += [f"dropped {name}: {why}" for name, why in leaks.items()]
     provenance += [f"{count} × {what}" for what, count in Counter(read.repeated).items()]
     if read.kept_out:
@@ -140,7 +156,6 @@ def _json(path: Path) -> Any:
 
 
 def _read_all(request: ArcRequest) -> _Read:
-    largest = min(request.largest or request.canvas.size, request.canvas.size)
     read = _Read([], [], [], [])
     seen: dict[str, str] = {}
     for files, tasks in ((request.evaluate, read.evaluate), (request.train, read.train)):
@@ -148,7 +163,7 @@ def _read_all(request: ArcRequest) -> _Read:
             for named in read_tasks(path):
                 if named.name in request.without:
                     read.kept_out.append(named)
-                elif _side(named.task) > largest:
+                elif _side(named.task) > request.longest:
                     continue
                 elif named.name in seen:  # ARC-2 repeats most of ARC-1, under the same names
                     read.repeated.append(f"{named.source} repeats {seen[named.name]}")
@@ -160,6 +175,11 @@ def _read_all(request: ArcRequest) -> _Read:
     if missing:
         raise DatasetError(f"no file holds {', '.join(sorted(missing)[:NAMED_AT_MOST])}")
     return read
+
+
+def _made(request: ArcRequest, progress: Progress) -> Iterator[NamedTask]:
+    tasks = made_tasks(request.made, request.made_pairs, request.seed, request.longest)
+    return iter(progress.track(tasks, total=request.made, description="making tasks"))
 
 
 def _side(task: ArcTask) -> int:

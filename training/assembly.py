@@ -13,7 +13,7 @@ from puzzles.registry import by_name
 from training.lane import TrainingLane
 from training.recipe import Lane, Recipe
 from training.starting import start_from
-from training.task_set import NamedTask, TaskSet
+from training.task_set import MADE_SOURCE, NamedTask, TaskSet
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def assemble(recipe: Recipe, device: torch.device) -> Assembly:
     config = recipe.model.model_copy(update={"tasks": sum(map(len, tasks))})
     trm = TinyRecursiveModel(config, specs).to(device)
     known = tuple(
-        KnownTask(named.name, lane.puzzle, named.task)
+        KnownTask(named.name, lane.puzzle, None if named.source == MADE_SOURCE else named.task)
         for lane, learnt in zip(recipe.lanes, tasks, strict=True)
         for named in learnt
     )

@@ -25,6 +25,8 @@ from training.set_files import (
 )
 
 FORMAT_VERSION = 1
+# Of tasks that are only trained on: nobody asks them. No file has such a name.
+MADE_SOURCE = "ponder/made"
 TASK_SET_FILE = "task_set.json"
 TASKS_FILE, ANSWERS_FILE = "tasks.json", "answers.json"
 

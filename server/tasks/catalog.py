@@ -10,7 +10,7 @@ from typing import TypeVar, final
 from export.manifest import BundleError, Manifest
 from puzzles.arc import Variant
 from puzzles.arc_task import ArcTask, InvalidTaskError, between
-from puzzles.known_tasks import KnownTask, read_known_tasks
+from puzzles.known_tasks import read_known_tasks
 from server.choice import Choice
 from server.lane import Lane
 
@@ -41,7 +41,9 @@ class TaskRows:
     was trained; lane: what runs them, opened if need be.
     """
 
-    known: KnownTask
+    name: str
+    puzzle: str
+    task: ArcTask
     model: str
     first_task: int
     variants: int
@@ -86,7 +88,7 @@ class TaskCatalog:
     def add(self, rows: TaskRows) -> None:
         """A task has been learnt."""
         with self._lock:
-            self._learnt[rows.known.name] = rows
+            self._learnt[rows.name] = rows
             self._index()
 
     def remove(self, name: str) -> None:
@@ -110,12 +112,12 @@ class TaskCatalog:
         """
         with self._lock:
             if self._by_key is None:
-                self._by_key = _by_model(self._rows(), lambda one: one.known.task.canonical.key)
+                self._by_key = _by_model(self._rows(), lambda one: one.task.canonical.key)
             found = self._by_key.get(task.canonical.key)
         if not found:
             raise UnknownTaskError.of_demonstrations()
         rows = choice.of(found, "a task with these demonstrations")
-        there = between(rows.known.task.canonical, task.canonical)
+        there = between(rows.task.canonical, task.canonical)
         if not there:
             raise UnknownTaskError.of_demonstrations()
         return Recognised(rows, there)
@@ -125,7 +127,7 @@ class TaskCatalog:
 
     def _index(self) -> None:
         # Replaced, never changed: readers look into it without the lock.
-        self._by_name = _by_model(self._rows(), lambda one: one.known.name)
+        self._by_name = _by_model(self._rows(), lambda one: one.name)
         self._by_key = None
 
 
@@ -140,7 +142,7 @@ def _by_model(
 
 
 def read_rows(bundle: Path, manifest: Manifest, lane_of: LaneOf) -> tuple[TaskRows, ...]:
-    """The tasks of a bundle, in the order of their rows. Raises: BundleError."""
+    """The tasks of a bundle that can be asked, in the order of their rows. Raises: BundleError."""
     table = manifest.tasks
     if table is None:
         return ()
@@ -153,7 +155,9 @@ def read_rows(bundle: Path, manifest: Manifest, lane_of: LaneOf) -> tuple[TaskRo
         raise BundleError(f"{bundle / table.file}: {found}")
     return tuple(
         TaskRows(
-            known=known,
+            name=known.name,
+            puzzle=known.puzzle,
+            task=known.task,
             model=manifest.name,
             first_task=i * table.variants,
             variants=table.variants,
@@ -161,4 +165,5 @@ def read_rows(bundle: Path, manifest: Manifest, lane_of: LaneOf) -> tuple[TaskRo
             lane=partial(lane_of, known.puzzle),
         )
         for i, known in enumerate(tasks)
+        if known.task is not None
     )

@@ -46,7 +46,7 @@ class TaskEvents(StepEvents):
     @property
     def start(self) -> TaskStartEvent:
         return TaskStartEvent(
-            task=self._ballot.rows.rows.known.name,
+            task=self._ballot.rows.rows.name,
             model=self._ballot.model,
             questions=self._questions,
             views=self._ballot.views,

@@ -56,7 +56,7 @@ def show(task_id: str, solver: AppSolver, tasks: AppTasks) -> Task:
 @router.get(TASKS + "/{task_id}/demonstrations")
 def demonstrations(task_id: str, solver: AppSolver) -> Demonstrations:
     """What a task that can be asked is told by, in the form that `train` has in requests."""
-    return Demonstrations.of(solver.catalog.named(task_id).rows.known.task)
+    return Demonstrations.of(solver.catalog.named(task_id).rows.task)
 
 
 @router.delete(TASKS + "/{task_id}", status_code=204)

@@ -104,7 +104,7 @@ class Tasks:
         asked = ArcTask.read({"train": request.train})
         with self._registering:
             try:
-                return self.get(self._solver.catalog.recognise(asked).rows.known.name)
+                return self.get(self._solver.catalog.recognise(asked).rows.name)
             except UnknownTaskError:
                 pass
             for task in self._known.values():

@@ -102,7 +102,7 @@ def counted(
         )
     queue_s = max(result.queue_s for result in results.values())
     return TaskAnswer(
-        task=ballot.rows.rows.known.name,
+        task=ballot.rows.rows.name,
         results=answers,
         model=ballot.model,
         timing=Timing(

@@ -8,14 +8,20 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from export.manifest import BundleError
+from export.manifest import BundleError, Manifest
 from model.stepper import TorchStepper
 from model.trm import TinyRecursiveModel
 from puzzles.arc import Variant
-from puzzles.known_tasks import KNOWN_TASKS_FILE
+from puzzles.known_tasks import (
+    KNOWN_TASKS_FILE,
+    KnownTask,
+    read_known_tasks,
+    write_known_tasks,
+)
 from server.app import create_app
 from server.loading import load_solver
 from server.settings import Settings
+from server.tasks.catalog import TaskCatalog, read_rows
 from tests.server.arc_bundle import GRID, STEPS, TASKS, TEN, arc_trm
 from training.task_solves import Question, answer_all
 
@@ -140,6 +146,17 @@ def test_a_question_without_its_task_is_refused_in_batches(client: TestClient) -
     [result] = client.post("/v1/solve/batch", json={"items": items}).json()["results"]
     assert result["problem"]["code"] == "not_served"
     assert "`task` or `train`" in result["problem"]["detail"]
+
+
+def test_tasks_made_for_training_are_rows_and_no_tasks(arc_bundle: Path, tmp_path: Path) -> None:
+    manifest = Manifest.read(arc_bundle)
+    assert manifest.tasks is not None
+    first, _, last = read_known_tasks(arc_bundle / manifest.tasks.file)
+    made = KnownTask("made", first.puzzle, None)
+    write_known_tasks(tmp_path / manifest.tasks.file, [first, made, last])
+    rows = read_rows(tmp_path, manifest, lambda name: pytest.fail(f"{name} is not asked yet"))
+    assert [(one.name, one.first_task) for one in rows] == [(first.name, 0), (last.name, 4)]
+    assert TaskCatalog(rows).names == (first.name, last.name)
 
 
 def test_a_damaged_list_of_tasks_stops_the_start(arc_bundle: Path, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from puzzles.arc import ARCS, Variant
 from tests.training.arc_tasks import Raw, fill_task, mirror_task, pair, write_tasks
 from training.arc_build import ArcRequest, build_arc, canvas_of_size, one_task, read_names
 from training.dataset import DatasetError
-from training.task_set import ANSWERS_FILE, TASKS_FILE, TaskSet, TaskSetInfo
+from training.made.tasks import made_tasks
+from training.task_set import ANSWERS_FILE, MADE_SOURCE, TASKS_FILE, TaskSet, TaskSetInfo
 
 TEN = ARCS[0]
 
@@ -61,6 +62,28 @@ def test_a_task_that_shows_an_answer_in_another_dress_is_refused_or_dropped(
     )
     assert [named.name for named in TaskSet.open(tmp_path / "set").tasks] == ["honest", "asked"]
     assert "dropped thief: shows an answer of asked" in info.provenance
+
+
+def test_made_tasks_lie_beside_those_of_files(tmp_path: Path, quiet: Progress) -> None:
+    train = write_tasks(tmp_path / "training.json", {"shown": fill_task(1)})
+    request = ArcRequest(TEN, train=(train,), largest=8, made=5, made_pairs=6, seed=3)
+    info = build_arc(request, tmp_path / "set", quiet)
+    tasks = TaskSet.open(tmp_path / "set").tasks
+    assert [named.source for named in tasks] == ["training"] + 5 * [MADE_SOURCE]
+    assert "made: 5 tasks of 6 pairs, seed 3" in info.provenance
+    for named in tasks[1:]:
+        assert len(named.task.demonstrations) == 6
+        assert named.task.side <= 8
+
+
+def test_a_made_task_that_shows_an_answer_is_a_leak(tmp_path: Path, quiet: Progress) -> None:
+    [first, *_] = made_tasks(1, 4, 0, 10)
+    shown = first.task.demonstrations[2]
+    asked = fill_task(1) | {"test": [pair(shown.question, shown.answer)]}
+    evaluate = write_tasks(tmp_path / "evaluation.json", {"asked": asked})
+    request = ArcRequest(TEN, evaluate=(evaluate,), made=1, made_pairs=4)
+    with pytest.raises(DatasetError, match=r"made-0-0000\S+ shows an answer of asked"):
+        build_arc(request, tmp_path / "set", quiet)
 
 
 def test_a_task_like_one_that_is_kept_out_is_a_leak(tmp_path: Path, quiet: Progress) -> None:

@@ -88,7 +88,7 @@ def test_the_dataset_says_how_many_tasks_the_model_has(checkpoint: Path) -> None
     assert (config.tasks, config.table_rows) == (4, 8)
     known = read_known_tasks(checkpoint / KNOWN_TASKS_FILE)
     assert [task.name for task in known] == ["fill-0", "fill-1", "fill-2", "mirror"]
-    assert all(task.puzzle == "arc-10x10" and not task.task.questions for task in known)
+    assert all(one.puzzle == "arc-10x10" and one.task and not one.task.questions for one in known)
     assert "arc-10x10/validation_exact" in read_info(checkpoint).metrics
 
 
@@ -110,6 +110,16 @@ def test_a_resumed_run_is_the_run(task_set: Path, tmp_path: Path, changes: dict[
     again = trained(tmp_path / "again", made, resume=halfway)
     for name, weights in load_model(whole).state_dict().items():
         torch.testing.assert_close(load_model(again).state_dict()[name], weights, msg=name)
+
+
+def test_made_tasks_are_learnt_and_not_told(tmp_path: Path) -> None:
+    file = write_tasks(tmp_path / "tasks.json", {"fill": fill_task(0)})
+    request = ArcRequest(ARCS[0], evaluate=(file,), made=2, made_pairs=3)
+    build_arc(request, tmp_path / "set", Progress(disable=True))
+    last = trained(tmp_path / "run", plan(tmp_path / "set"))
+    assert read_info(last).config.tasks == 3
+    known = read_known_tasks(last / KNOWN_TASKS_FILE)
+    assert {one.name for one in known if one.task} == {"fill"}
 
 
 @pytest.mark.parametrize("averaged", [True, False])
