@@ -183,8 +183,13 @@ def adapted(
 def test_adapting_moves_the_embedding_first_and_then_the_network(checkpoint: Path) -> None:
     raw = fill_task(7)
     before = load_model(checkpoint).state_dict()
-    for what, share, moves in (("embedding", 0.0, False), ("network", 0.3, True)):
-        adaptation, seen = adapted(checkpoint, raw, what=what, embedding_share=share)
+    for what, alone, moves in (
+        ("embedding", {"embedding_share": 0.0}, False),
+        ("network", {"embedding_share": 0.3}, True),
+        ("network", {"embedding_share": 1.0, "embedding_seconds": 30.0}, True),
+        ("network", {"embedding_share": 1.0, "embedding_seconds": 60.0}, False),
+    ):
+        adaptation, seen = adapted(checkpoint, raw, what=what, **alone)
         assert [one.optimizer_step for one in seen] == [4, 8, 12]
         after = adaptation.trm.state_dict()
         name = "body.blocks.0.own.weight"
