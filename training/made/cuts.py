@@ -190,12 +190,12 @@ def half_of(rng: Rng) -> Draw:
     rows, columns = pick(rng, [(1, 2), (2, 1), (2, 2), (3, 1), (1, 3)])
     at = pick(rng, [(0, 0), (rows - 1, columns - 1)])
     palette = colours(rng, between(rng, 2, 4))
-    symmetric = rng.random() < 0.3
+    of_things = rng.random() < 0.3
 
     def draw(rng: Rng) -> Drawn | None:
         height, width = between(rng, 2, 10 // rows), between(rng, 2, 10 // columns)
         question = noise(rng, height * rows, width * columns, palette, 0.8)
-        if symmetric:
+        if of_things:
             question = with_things(rng, palette)
             height, width = question.shape[0] // rows, question.shape[1] // columns
             question = question[: height * rows, : width * columns]

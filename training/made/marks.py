@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from puzzles.kind import Grid
 from training.made.grids import (
     AROUND,
     BESIDE,
@@ -185,7 +184,9 @@ def from_corners(rng: Rng) -> Draw:
             shape = rectangle(rng, 3, 6).astype(np.uint8)
             seen = np.zeros_like(shape)
             seen[:: shape.shape[0] - 1, :: shape.shape[1] - 1] = 1
-            full = rectangle_of(shape, hollow=hollow)
+            full = shape.copy()
+            if hollow:
+                full[1:-1, 1:-1] = 0
             # Placed as a whole, so that no two lie over each other.
             at = place(rng, answer, shape * np.uint8(corner))
             if at is None:
@@ -198,13 +199,6 @@ def from_corners(rng: Rng) -> Draw:
         return question, answer
 
     return draw
-
-
-def rectangle_of(shape: Grid, *, hollow: bool) -> Grid:
-    full = shape.copy()
-    if hollow:
-        full[1:-1, 1:-1] = 0
-    return full
 
 
 def legend(rng: Rng) -> Draw:

@@ -116,7 +116,7 @@ def _cut_out(grid: Grid, meant: Sequence[Thing], _: int) -> Grid:
 
 DEEDS: Mapping[str, Deed] = {
     "recoloured": _recoloured,
-    "recoloured too": _recoloured,
+    "recoloured too": _recoloured,  # twice: what tasks ask for most
     "removed": _removed,
     "kept": _kept,
     "boxed": _boxed,

@@ -1,7 +1,5 @@
 """Rules about shapes: ranked, filled, partly recoloured, moved."""
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 
 from puzzles.kind import Grid
@@ -10,7 +8,6 @@ from training.made.grids import (
     Drawn,
     Mask,
     Rng,
-    Thing,
     between,
     blank,
     blob,
@@ -23,9 +20,6 @@ from training.made.grids import (
     things,
     with_things,
 )
-
-Which = Callable[[Grid, Sequence[Thing]], list[bool]]  # of the things, those that are meant
-Deed = Callable[[Grid, Sequence[Thing], int], Grid]  # what is done to those, with a colour
 
 
 def by_rank(rng: Rng) -> Draw:
@@ -81,7 +75,7 @@ def filled_rings(rng: Rng) -> Draw:
 
 
 def parts_of_rectangles(rng: Rng) -> Draw:
-    """Corners, border, inside, middle or a checkerboard of solid rectangles change colour."""
+    """Corners, border, inside, every other line or cell of solid rectangles change colour."""
     part = pick(rng, ["corners", "border", "inside", "hollow", "checks", "rows", "columns"])
     own, other, mark = colours(rng, 3)
     palette = [own] if rng.random() < 0.6 else [own, other]
@@ -119,7 +113,6 @@ def moved_things(rng: Rng) -> Draw:
     how = pick(rng, ["to the edge", "to the wall", "by one", "by two", "copied"])
     turn = between(rng, 0, 3)
     palette = [own] if rng.random() < 0.5 else [own, other]
-
     slides = how in {"to the edge", "to the wall"}
 
     def draw(rng: Rng) -> Drawn | None:

@@ -87,7 +87,7 @@ def counted(rng: Rng) -> Draw:
 
 
 def told_colour(rng: Rng) -> Draw:
-    """One cell, or a small grid of one colour: the commonest, the rarest, or the one enclosed."""
+    """One cell, or a small grid of one colour: the commonest or the rarest."""
     palette = colours(rng, 5)
     how = pick(rng, ["commonest", "rarest"])
     height, width = pick(rng, [(1, 1), (1, 1), (2, 2), (3, 3)])

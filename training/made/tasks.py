@@ -63,7 +63,7 @@ SHOWN_AT_LEAST = 0.7  # of the pairs must have an answer that is not the questio
 def made_tasks(count: int, pairs: int, seed: int, largest: int) -> Iterator[NamedTask]:
     """`count` tasks of `pairs` demonstrations each, evenly from all families; the same by seed.
 
-    largest: side of a grid.
+    largest: side of a grid. Where that is too small for a family's rules, its tasks are left out.
     """
     for i in range(count):
         rng = np.random.default_rng((seed, i))

@@ -56,9 +56,7 @@ def shifted(rng: Rng) -> Draw:
         answer = np.roll(question, by, axis)
         if not wraps:
             gone = answer if axis == 0 else answer.T
-            gone[:by] = gone[:by] * 0 if by > 0 else gone[:by]
-            if by < 0:
-                gone[by:] = 0
+            gone[slice(by) if by > 0 else slice(by, None)] = 0
         return question, answer
 
     return draw
