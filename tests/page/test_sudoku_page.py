@@ -99,7 +99,7 @@ def test_cells_that_the_server_refuses_are_marked_with_its_words(
 def test_the_time_line_goes_back_to_any_step(page: Page) -> None:
     load(page, INKALA)
     solve(page)
-    last = symbols(page)
+    last, ended = symbols(page), page.locator("#read-step").inner_text()
     scrub = page.get_by_role("slider", name="Supervision step")
     scrub.focus()
     page.keyboard.press("Home")
@@ -110,6 +110,7 @@ def test_the_time_line_goes_back_to_any_step(page: Page) -> None:
     assert page.locator("#board .changed").count() > 0
     expect(scrub).to_have_attribute("aria-valuetext", re.compile("step 2 of"))
     page.get_by_role("button", name="Last step").click()
+    expect(page.locator("#read-step")).to_have_text(ended)
     assert symbols(page) == last
     assert page.evaluate("document.querySelector('[data-part=halt]').getAttribute('d').length") > 20
 
