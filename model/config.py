@@ -16,7 +16,8 @@ class ModelConfig(BaseModel):
     tasks: how many tasks are known, each in `task_variants` augmentations that the input `task`
     counts through; `task_rows`: whether each of these has an embedding of its own, or a task has
     one and each augmentation another, which are added. `lenses`: ways in which a palette's task
-    reads its question at other places (`model.lenses`).
+    reads its question at other places (`model.lenses`); `colour_maps`: ways in which it says which
+    colour stands for which (`model.colour_maps`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +35,7 @@ class ModelConfig(BaseModel):
     task_variants: int = Field(default=1, gt=0)
     task_rows: Literal["variant", "task"] = "variant"
     lenses: int = Field(default=0, ge=0)
+    colour_maps: int = Field(default=0, ge=0)
     halt_from: Literal["mean", "first"] = "mean"  # what q reads: all of y, or its first position
 
     @model_validator(mode="after")
@@ -46,8 +48,9 @@ class ModelConfig(BaseModel):
             raise ValueError(f"position 'rope' belongs to attention, not to cell {self.cell!r}")
         if self.cell == "lattice" and (self.prefix_len or self.position != "none" or self.tasks):
             raise ValueError("a lattice has no prefix, positions or tasks: it is equivariant")
-        if self.lenses and self.cell != "palette":
-            raise ValueError(f"lenses belong to the palette, not to cell {self.cell!r}")
+        if (self.lenses or self.colour_maps) and self.cell != "palette":
+            key = "lenses" if self.lenses else "colour_maps"
+            raise ValueError(f"{key} belong to the palette, not to cell {self.cell!r}")
         if self.tasks and self.cell != "palette" and not self.prefix_len:
             raise ValueError("task embeddings stand in the prefix: prefix_len must be at least 1")
         return self

@@ -4,7 +4,8 @@ Weights are shared by all ten colours, so a task with its colours exchanged is t
 network: what tells colours apart is the task's embedding, which has a part for each. A pair hears
 the other symbols of its cell, its symbol in its row, its column and on the whole canvas, what lies
 beside it, and what it would meet along four rays. Nothing in it knows how large the canvas is.
-Lenses (`model.lenses`), if it has any, show it the question at places that the task chooses.
+Lenses (`model.lenses`), if it has any, show it the question at places that the task chooses;
+maps of colours (`model.colour_maps`) tell a pair of the colours that its own is put for.
 """
 
 import math
@@ -16,6 +17,7 @@ import torch.nn.functional as F  # noqa: N812 (the field's name for it)
 from torch import Tensor, nn
 
 from model.body import Body, ShapeError
+from model.colour_maps import ColourMaps
 from model.config import ModelConfig
 from model.layers import Linear, rms_norm, truncated_normal
 from model.lenses import Lenses
@@ -97,15 +99,23 @@ def _shifted(h: Tensor, axis: int, by: int) -> Tensor:
 class PaletteBody(Body):
     """State (B, L = S · symbols, D) for every canvas among `specs`, with the same weights.
 
-    A task embedding has a part for all symbols, one for each, and what its lenses choose.
+    A task embedding has a part for all symbols, one for each, what its lenses choose, and its maps
+    of colours.
     Raises: ShapeError for a puzzle that is no canvas of ten colours.
     """
 
     def __init__(self, config: ModelConfig, specs: tuple[PuzzleSpec, ...]) -> None:
         size = config.hidden_size
         lenses = Lenses(config.lenses, size) if config.lenses else None
-        super().__init__(config, (1 + SYMBOLS) * size + (lenses.numbers if lenses else 0))
-        self.lenses = lenses
+        maps = ColourMaps(config.colour_maps, size) if config.colour_maps else None
+        # Of a task embedding: how many numbers are of symbols, of lenses, of maps of colours.
+        parts = (
+            (1 + SYMBOLS) * size,
+            lenses.numbers if lenses else 0,
+            maps.numbers if maps else 0,
+        )
+        super().__init__(config, sum(parts))
+        self.lenses, self.colour_maps, self._parts = lenses, maps, parts
         for spec in specs:
             if spec.kind != "arc":
                 raise ShapeError(f"{spec.name}: the palette cell is for canvases of ten colours")
@@ -131,9 +141,9 @@ class PaletteBody(Body):
         found = super().look_up(task, rows)
         if found is None or task is None or self.lenses is None:
             return found
-        of_symbols, choice = found.tensor_split([(1 + SYMBOLS) * self.size], dim=1)
+        of_symbols, choice, maps = found.split(self._parts, dim=1)
         turn = task % self._task_variants % DIHEDRAL
-        return torch.cat([of_symbols, self.lenses.turned(choice, turn)], dim=1)
+        return torch.cat([of_symbols, self.lenses.turned(choice, turn), maps], dim=1)
 
     def embed(self, tokens: Tensor, task_rows: Tensor | None) -> Tensor:
         cells = tokens.unsqueeze(-1)
@@ -146,17 +156,19 @@ class PaletteBody(Body):
     def told(self, tokens: Tensor, task_rows: Tensor | None) -> Tensor:
         """What is added to the vectors of roles for x: (B, L, D), B = 1 if all rows are told one.
 
-        Of symbols, by the network and the task; and what lenses see.
+        Of symbols, by the network and the task; what lenses see; and where maps of colours lead.
         """
         x: Tensor = F.pad(self.special, (0, 0, 0, SYMBOLS - SPECIAL)).unsqueeze(0)
-        choice = None
+        choice = maps = None
         if task_rows is not None:
-            of_symbols, choice = task_rows.tensor_split([(1 + SYMBOLS) * self.size], dim=1)
+            of_symbols, choice, maps = task_rows.split(self._parts, dim=1)
             parts = of_symbols.unflatten(1, (1 + SYMBOLS, self.size))
             x = x + (parts[:, :1] + parts[:, 1:])
         x = x.unsqueeze(1)
         if self.lenses is not None:
             x = x + self.lenses(tokens, self.sides[tokens.shape[1]], choice)
+        if self.colour_maps is not None and maps is not None:
+            x = x + self.colour_maps(tokens, maps)
         return x.expand(-1, tokens.shape[1], -1, -1).flatten(1, 2)
 
     def refine(self, h: Tensor, seq_len: int) -> Tensor:

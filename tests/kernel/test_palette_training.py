@@ -144,7 +144,7 @@ def test_the_same_code_serves_a_larger_canvas() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"hidden_size": 32}, {"blocks": 2}, {"deep_recursions": 2}, {"lenses": 5}],
+    [{"hidden_size": 32}, {"blocks": 2}, {"deep_recursions": 2}, {"lenses": 5, "colour_maps": 2}],
     ids=str,
 )
 def test_gradients_of_deeper_and_wider_networks_are_pytorchs(change: dict[str, int]) -> None:

@@ -20,6 +20,7 @@ from tests.model.small import ATTENTION, LATTICE, MIXER, small_trm, sudoku
         ({"cell": "transformer", "hidden_size": 8}, "'mlp', 'attention', 'lattice' or 'palette'"),
         ({"cell": "mlp", "hidden_size": 8, "position": "roep"}, "'rope', 'learned' or 'none'"),
         ({"cell": "lattice", "hidden_size": 8, "lenses": 2}, "lenses belong to the palette"),
+        ({"cell": "mlp", "hidden_size": 8, "colour_maps": 2}, "colour_maps belong to the palette"),
         ({"cell": "mlp", "hidden_size": 8, "layers": 2}, "Extra inputs"),
     ],
 )

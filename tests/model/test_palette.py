@@ -7,6 +7,7 @@ from model.body import ShapeError
 from model.config import ModelConfig
 from model.palette import SYMBOLS, PaletteBody, look_along
 from model.trm import TinyRecursiveModel
+from puzzles.arc import COLOURS
 from puzzles.registry import by_name
 from tests.model.small import small_trm, sudoku
 
@@ -38,9 +39,11 @@ def logits_of(trm: TinyRecursiveModel, tokens: torch.Tensor, task: int = 0) -> t
     return output.logits[0]
 
 
-@pytest.mark.parametrize("lenses", [0, 4])
-def test_exchanging_colours_in_question_and_task_exchanges_them_in_the_answer(lenses: int) -> None:
-    trm = small_trm(PALETTE.model_copy(update={"lenses": lenses}), TEN.spec)
+@pytest.mark.parametrize("more", [{}, {"lenses": 4}, {"lenses": 4, "colour_maps": 2}], ids=str)
+def test_exchanging_colours_in_question_and_task_exchanges_them_in_the_answer(
+    more: dict[str, int],
+) -> None:
+    trm = small_trm(PALETTE.model_copy(update=more), TEN.spec)
     tokens = tokens_of("0123/4567/8910")
     plain = logits_of(trm, tokens)
     recoloured = logits_of(trm, RECOLOUR[tokens.long()].int())
@@ -48,6 +51,10 @@ def test_exchanging_colours_in_question_and_task_exchanges_them_in_the_answer(le
     with torch.no_grad():
         parts = trm.body.tasks[:, : (1 + SYMBOLS) * 8].unflatten(1, (1 + SYMBOLS, 8))
         parts[:, RECOLOUR[1:]] = parts[:, 1:].clone()  # part i + 1 is of symbol i, token i + 1
+        if more.get("colour_maps"):
+            maps = trm.body.tasks[:, -2 * COLOURS**2 :].unflatten(1, (COLOURS, COLOURS, 2))
+            exchanged = RECOLOUR[2:] - 2
+            maps[:, exchanged[:, None], exchanged] = maps.clone()
     both = logits_of(trm, RECOLOUR[tokens.long()].int())
     torch.testing.assert_close(both[:, RECOLOUR[1:]], plain[:, 1:], rtol=0, atol=5e-5)
     assert (recoloured - both).abs().max() > 1e-3  # the task's part is what tells colours apart
@@ -83,7 +90,8 @@ def test_the_same_weights_answer_on_every_canvas() -> None:
 
 
 def test_what_lenses_choose_is_turned_with_the_task() -> None:
-    trm = small_trm(PALETTE.model_copy(update={"lenses": 4, "task_rows": "task"}), TEN.spec)
+    more = {"lenses": 4, "colour_maps": 1, "task_rows": "task"}
+    trm = small_trm(PALETTE.model_copy(update=more), TEN.spec)
     body = trm.body
     assert isinstance(body, PaletteBody)
     assert body.lenses is not None
@@ -93,11 +101,11 @@ def test_what_lenses_choose_is_turned_with_the_task() -> None:
     plain, turned = (body.look_up(torch.tensor([task])) for task in (2, 3))
     assert plain is not None
     assert turned is not None
-    of_symbols = (1 + SYMBOLS) * 8
-    torch.testing.assert_close(turned[:, :of_symbols], plain[:, :of_symbols])
-    once = body.lenses.turned(plain[:, of_symbols:], torch.tensor([1]))
-    torch.testing.assert_close(turned[:, of_symbols:], once)
-    assert not torch.equal(once, plain[:, of_symbols:])
+    parts = [(1 + SYMBOLS) * 8, body.lenses.numbers, COLOURS**2]
+    of_symbols, choice, maps = plain.split(parts, dim=1)
+    once = body.lenses.turned(choice, torch.tensor([1]))
+    assert not torch.equal(once, choice)
+    torch.testing.assert_close(turned, torch.cat([of_symbols, once, maps], dim=1))
 
 
 def test_along_a_ray_counts_what_lies_before() -> None:
