@@ -5,7 +5,7 @@ two cores are `minutes = 10`.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +13,8 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 from bench.report import BenchError
-from training.adaptation import Adaptation, AdaptationPlan, answers_of
+from training.adaptation import Adaptation
+from training.adaptation_plan import AdaptationPlan
 from training.arc_build import read_names, read_tasks
 from training.task_scores import is_solved
 from training.task_set import NamedTask
@@ -24,9 +25,10 @@ Way = Literal["nothing", "embedding", "network"]
 class Outcome(BaseModel):
     """One task, one way. solved: share of its questions that are right within two attempts.
 
-    exact: share of the training rows that were right at last; held_out: share of views that were,
-    of the held-out demonstration; None where there was none, or nothing was learnt; seconds: of CPU
-    time until nothing was left to learn or time was up.
+    tries: at most so many, which vote together; exact: share of the training rows that were right
+    at last; held_out: share of views that were, of the demonstrations held out; None where there
+    was none, or nothing was learnt; seconds: of CPU time until nothing was left to learn or time
+    was up.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +36,7 @@ class Outcome(BaseModel):
     task: str
     way: Way
     minutes: float
+    tries: int = 1
     demonstrations: int
     solved: float
     optimizer_steps: int
@@ -80,63 +83,76 @@ def adapt_all(
     known: Iterable[Outcome],
     on_outcome: Callable[[Outcome], None],
     *,
+    tries: int = 1,
     threads: int = 1,
     compiled: bool = True,
 ) -> None:
     """Every task in every way, told one by one; `known` are not done again.
 
-    ways: with their minutes of CPU time. Raises: CheckpointError, DatasetError.
+    ways: with their minutes of CPU time; tries: an outcome for each number of them up to this one.
+    Raises: CheckpointError, DatasetError.
     """
     torch.set_num_threads(threads)
-    done = {(one.task, one.way, one.minutes) for one in known}
+    done = {(one.task, one.way, one.minutes, one.tries) for one in known}
     for way, minutes in ways:
+        most = 1 if way == "nothing" else tries
         for task in asked:
-            if (task.name, way, minutes) not in done:
-                on_outcome(_adapted(checkpoint, task, way, minutes, compiled=compiled))
+            if (task.name, way, minutes, most) not in done:
+                plan = AdaptationPlan(
+                    what="embedding" if way == "embedding" else "network",
+                    minutes=minutes or 1.0,
+                    tries=most,
+                    compile=compiled,
+                )
+                for outcome in _outcomes(checkpoint, task, way, plan):
+                    if (task.name, way, minutes, outcome.tries) not in done:
+                        on_outcome(outcome)
 
 
-def _adapted(
-    checkpoint: Path, named: NamedTask, way: Way, minutes: float, *, compiled: bool
-) -> Outcome:
-    plan = AdaptationPlan(
-        what="embedding" if way == "embedding" else "network",
-        minutes=minutes or 1.0,
-        compile=compiled,
-    )
+def _outcomes(
+    checkpoint: Path, named: NamedTask, way: Way, plan: AdaptationPlan
+) -> Iterator[Outcome]:
+    """With one try, with two, up to the plan's; there may have been time for fewer."""
     adaptation = Adaptation(
         checkpoint, named.task, plan, device=torch.device("cpu"), clock=time.process_time
     )
-    seen: list[float] = []
-    adapted = adaptation.run(lambda progress: seen.append(progress.exact), lambda: way == "nothing")
-    found = answers_of(adapted.trm, adapted.arc, named.name, named.task.questions, plan)
-    right = [
-        answer is not None and is_solved(one, answer)
-        for one, answer in zip(found, named.task.answers, strict=True)
-    ]
-    return Outcome(
-        task=named.name,
-        way=way,
-        minutes=minutes,
-        demonstrations=len(named.task.demonstrations),
-        solved=sum(right) / len(right),
-        optimizer_steps=adapted.optimizer_steps,
-        seconds=adapted.seconds,
-        exact=seen[-1] if seen else None,
-        held_out=adapted.held_out.accuracy if adapted.held_out else None,
-    )
+    adapted = adaptation.run(lambda _: None, lambda: way == "nothing")
+    for tries in range(1, plan.tries + 1):
+        first = adapted[:tries]
+        found = adaptation.answers(named.name, named.task.questions, tries=tries)
+        right = [
+            answer is not None and is_solved(one, answer)
+            for one, answer in zip(found, named.task.answers, strict=True)
+        ]
+        held_out = [one.held_out.accuracy for one in first if one.held_out is not None]
+        yield Outcome(
+            task=named.name,
+            way=way,
+            minutes=0.0 if way == "nothing" else plan.minutes,
+            tries=tries,
+            demonstrations=len(named.task.demonstrations),
+            solved=sum(right) / len(right),
+            optimizer_steps=sum(one.optimizer_steps for one in first),
+            seconds=sum(one.seconds for one in first),
+            exact=first[-1].exact,
+            held_out=sum(held_out) / len(held_out) if held_out else None,
+        )
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Markdown: one line for each way and time."""
+    """Markdown: one line for each way, time and number of tries."""
     lines = [
-        "| way | CPU minutes | tasks | solved, pass@2 | CPU seconds, mean | "
+        "| way | CPU minutes | tries | tasks | solved, pass@2 | CPU seconds, mean | "
         "rows of demonstrations right | held-out demonstration right |",
-        "|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    for way, minutes in dict.fromkeys((one.way, one.minutes) for one in outcomes):
-        group = [one for one in outcomes if (one.way, one.minutes) == (way, minutes)]
+    groups: dict[tuple[Way, float, int], list[Outcome]] = {}
+    for one in outcomes:
+        groups.setdefault((one.way, one.minutes, one.tries), []).append(one)
+    for (way, minutes, tries), group in groups.items():
+        solved = sum(one.solved for one in group)
         lines.append(
-            f"| {way} | {minutes:g} | {len(group)} | {sum(one.solved for one in group):g} | "
+            f"| {way} | {minutes:g} | {tries} | {len(group)} | {solved:g} | "
             f"{sum(one.seconds for one in group) / len(group):.0f} | "
             f"{_mean(one.exact for one in group)} | {_mean(one.held_out for one in group)} |"
         )

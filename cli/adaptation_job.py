@@ -37,7 +37,8 @@ def adapt_job(
     from export.manifest import MANIFEST_FILE
     from model.checkpoint import CheckpointError
     from model.devices import DeviceError, resolve_device
-    from training.adaptation import Adaptation, AdaptationPlan
+    from training.adaptation import Adaptation
+    from training.adaptation_plan import AdaptationPlan
     from training.arc_build import one_task
     from training.dataset import DatasetError
     from training.known_table import checkpoint_of

@@ -13,10 +13,13 @@ from cli.console import errors
 STANDARD_INPUT = 0
 
 if TYPE_CHECKING:
-    from training.adaptation import Adaptation, AdaptationPlan, AdaptationProgress, Adapted
+    from training.adaptation import Adaptation
+    from training.adaptation_plan import AdaptationPlan, AdaptationProgress, Adapted
 
 
-def run_with_bar(adaptation: "Adaptation", name: str, plan: "AdaptationPlan") -> "Adapted":
+def run_with_bar(
+    adaptation: "Adaptation", name: str, plan: "AdaptationPlan"
+) -> "tuple[Adapted, ...]":
     """With a bar over the time; Ctrl-C ends it with what was learnt until then."""
     from training.session import StopFlag
 
@@ -31,15 +34,17 @@ def run_with_bar(adaptation: "Adaptation", name: str, plan: "AdaptationPlan") ->
         line = bar.add_task(name, total=60 * plan.minutes, figures="compiling …")
 
         def show(progress: "AdaptationProgress") -> None:
-            figures = f"loss {progress.loss:.3f}  exact {progress.exact:.0%}"
+            figures = f"try {progress.attempt}  " if plan.tries > 1 else ""
+            figures += f"loss {progress.loss:.3f}  exact {progress.exact:.0%}"
             if progress.held_out is not None:
                 figures += f"  held-out {progress.held_out.accuracy:.0%} of views"
-            bar.update(line, completed=progress.seconds, figures=figures)
+            done = 60 * plan.minutes - progress.seconds_left
+            bar.update(line, completed=done, figures=figures)
 
         return adaptation.run(show, stop)
 
 
-def run_with_events(adaptation: "Adaptation") -> "Adapted":
+def run_with_events(adaptation: "Adaptation") -> "tuple[Adapted, ...]":
     """With a JSON line for every check; a server stops it by a signal, and takes nothing of it."""
     return adaptation.run(_tell_progress, lambda: False)
 

@@ -10,7 +10,7 @@ from cli.checkpoints import CheckpointChoice, chosen_checkpoint
 from cli.console import console, said_clearly
 
 if TYPE_CHECKING:
-    from training.adaptation import Adapted
+    from training.adaptation_plan import Adapted
     from training.task_solves import Answered
 
 
@@ -54,7 +54,8 @@ def adapt(
 
     from model.checkpoint import CheckpointError
     from model.devices import DeviceError, resolve_device
-    from training.adaptation import Adaptation, AdaptationPlan, answers_of
+    from training.adaptation import Adaptation
+    from training.adaptation_plan import AdaptationPlan
     from training.arc_build import one_task
     from training.dataset import DatasetError
     from training.known_table import checkpoint_of
@@ -76,7 +77,7 @@ def adapt(
         if out is not None and out.exists():
             raise CheckpointError(f"{out} exists; a checkpoint is never overwritten")
         adapted = run_with_bar(adaptation, asked.name, plan)
-        answered = answers_of(adapted.trm, adapted.arc, asked.name, asked.task.questions, plan)
+        answered = adaptation.answers(asked.name, asked.task.questions)
     if out is not None:
         adaptation.save(out, asked.name)
     _show(adapted, answered)
@@ -96,14 +97,15 @@ def adapt(
         draw_tasks(answered, right, picture)
 
 
-def _show(adapted: "Adapted", answered: "list[Answered]") -> None:
-    found = adapted.held_out
-    held_out = "none" if found is None else f"{found.accuracy:.0%} of its views right"
-    console.print(
-        f"{adapted.optimizer_steps} optimizer steps in {adapted.seconds:.0f} s; "
-        f"held-out demonstration: {held_out}; no rule can check an answer",
-        soft_wrap=True,
-    )
+def _show(adapted: "tuple[Adapted, ...]", answered: "list[Answered]") -> None:
+    for number, made in enumerate(adapted, 1):
+        found = made.held_out
+        held_out = "none" if found is None else f"{found.accuracy:.0%} of its views right"
+        console.print(
+            f"try {number}: {made.optimizer_steps} optimizer steps in {made.seconds:.0f} s; "
+            f"held-out demonstration: {held_out}; no rule can check an answer",
+            soft_wrap=True,
+        )
     for one in answered:
         for attempt, candidate in enumerate(one.candidates[:2], 1):
             console.print(

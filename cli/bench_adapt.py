@@ -23,6 +23,9 @@ def adapt(
             min=0, help="CPU time for the embedding alone; 0: not tried [as the network]."
         ),
     ] = None,
+    tries: Annotated[
+        int, typer.Option(min=1, help="At most, in this time; each number of them is told.")
+    ] = 1,
     which: CheckpointChoice = "best",
     part: Annotated[
         str | None, typer.Option(help="As 1/2: the first half of the tasks, for one process of 2.")
@@ -43,17 +46,19 @@ def adapt(
         asked = part_of(read_asked(tasks, names), part)[: 1 if quick else None]
         fewer = minutes if embedding_minutes is None else embedding_minutes
         ways = ways_of(embedding_minutes=fewer, network_minutes=minutes)
+        total = len(asked) * sum(1 if way == "nothing" else tries for way, _ in ways)
         lines = out.read_text().splitlines() if out is not None and out.exists() else []
         known = [Outcome.model_validate_json(line) for line in lines]
         found = list(known)
 
         def keep(outcome: Outcome) -> None:
             found.append(outcome)
-            say(f"{len(found)} of {len(ways) * len(asked)}: {outcome.task}, {outcome.way}")
+            said = outcome.way if outcome.tries == 1 else f"{outcome.way}, {outcome.tries} tries"
+            say(f"{len(found)} of {total}: {outcome.task}, {said}")
             if out is not None:
                 with out.open("a") as file:
                     file.write(outcome.model_dump_json() + "\n")
 
         checkpoint = checkpoint_of(chosen_checkpoint(model, which))
-        adapt_all(checkpoint, asked, ways, known, keep, compiled=not quick)
+        adapt_all(checkpoint, asked, ways, known, keep, tries=tries, compiled=not quick)
     console.print(table(found), soft_wrap=True, highlight=False)

@@ -19,22 +19,33 @@ FINALISTS = 24  # tasks that are asked all demonstrations, after all were asked 
 MIXES = (1, 2, 4, 8)  # of so many of the best, the mean
 
 
-def nearest_embedding(trm: TinyRecursiveModel, arc: Arc, pairs: tuple[Pair, ...]) -> Tensor:
-    """The rows (R, E) of one task that answer `pairs` best before anything is learnt.
+def likely_embeddings(trm: TinyRecursiveModel, arc: Arc, pair: Pair) -> Tensor:
+    """(K, R, E): the mean of all known tasks, then those of them that answer one pair best.
 
-    R: rows of a task, one or one for each variant. Tried are the mean of all known tasks, the best
-    of them, and means of a few of the best. Raises: ShapeError for a model without tasks.
+    R: rows of a task, one or one for each variant. Raises: ShapeError for a model without tasks.
     """
     table = trm.body.tasks
     if table is None:
         raise ShapeError("a model without task embeddings")
     known = table.detach().unflatten(0, (trm.config.tasks, -1))  # (tasks, R, E)
-    tokens, labels = _as_they_are(arc, pairs, known.device)
-    losses = _losses(trm, known[:, 0], tokens[:1], labels[:1])
-    known_best = known[losses.topk(min(FINALISTS, len(known)), largest=False).indices]
-    ranked = known_best[_losses(trm, known_best[:, 0], tokens, labels).argsort()]
+    losses = _losses(trm, known[:, 0], *_as_they_are(arc, (pair,), known.device))
+    best = losses.topk(min(FINALISTS, len(known)), largest=False).indices
+    return torch.cat([known.mean(0, keepdim=True), known[best]])
+
+
+def nearest_embedding(
+    trm: TinyRecursiveModel, arc: Arc, likely: Tensor, pairs: tuple[Pair, ...]
+) -> Tensor:
+    """The rows (R, E) of one task that answer `pairs` best before anything is learnt.
+
+    likely: `likely_embeddings`. Tried are their first, which is no task's, the best of the others,
+    and means of a few of the best.
+    """
+    tokens, labels = _as_they_are(arc, pairs, likely.device)
+    mean, known = likely[0], likely[1:]
+    ranked = known[_losses(trm, known[:, 0], tokens, labels).argsort()]
     mixes = [ranked[:count].mean(0) for count in MIXES if count <= len(ranked)]
-    candidates = torch.stack([known.mean(0), *mixes])
+    candidates = torch.stack([mean, *mixes])
     return candidates[_losses(trm, candidates[:, 0], tokens, labels).argmin()]
 
 

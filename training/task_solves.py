@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from model.stepper import FRESH, Stepper
+from model.stepper import FRESH, Stepper, TorchStepper
+from model.trm import TinyRecursiveModel
 from puzzles.arc import Arc, cropped
 from puzzles.kind import Grid, View
 from puzzles.votes import Candidate, Vote, ranked
@@ -27,11 +29,16 @@ class Question:
 
 @dataclass(frozen=True)
 class Answered:
-    """A question's candidates, best first, and the supervision steps of its rows on average."""
+    """The votes on a question, and the supervision steps of its rows on average."""
 
     question: Question
-    candidates: list[Candidate]
+    votes: tuple[Vote, ...]
     mean_steps: float
+
+    @cached_property
+    def candidates(self) -> list[Candidate]:
+        """All answers, best first."""
+        return ranked(self.votes)
 
 
 def answer_all(
@@ -66,8 +73,39 @@ def answer_all(
         if on_rows is not None:
             on_rows(begin + len(part))
     return [
-        Answered(question, ranked(cast), float(np.mean(steps[i * views : (i + 1) * views])))
+        Answered(question, tuple(cast), float(np.mean(steps[i * views : (i + 1) * views])))
         for i, (question, cast) in enumerate(zip(questions, votes, strict=True))
+    ]
+
+
+def answers_to(
+    trm: TinyRecursiveModel,
+    arc: Arc,
+    name: str,
+    questions: Sequence[Grid],
+    *,
+    views: int | None,
+    max_steps: int,
+) -> list[Answered]:
+    """What a network answers to questions of the first task that it knows.
+
+    views: all variants if None.
+    """
+    asked = [Question(name, i, grid, first_task=0) for i, grid in enumerate(questions)]
+    stepper = TorchStepper(trm, arc.spec)
+    views = views or trm.config.task_variants
+    return answer_all(stepper, arc, asked, views=views, max_steps=max_steps)
+
+
+def together(tries: Sequence[Sequence[Answered]]) -> list[Answered]:
+    """Answers of several networks to the same questions: all their votes count alike."""
+    return [
+        Answered(
+            of_one[0].question,
+            tuple(vote for one in of_one for vote in one.votes),
+            float(np.mean([one.mean_steps for one in of_one])),
+        )
+        for of_one in zip(*tries, strict=True)
     ]
 
 

@@ -49,8 +49,8 @@ def test_the_table_counts_by_way_and_time() -> None:
         outcome("b", "network", 0.5, None),
     ]
     lines = table(found).splitlines()[2:]
-    assert lines[0] == "| nothing | 2 | 1 | 0 | 0 | 50% of 1 | – |"
-    assert lines[1] == "| network | 2 | 2 | 1.5 | 22 | 50% of 2 | 25% of 1 |"
+    assert lines[0] == "| nothing | 2 | 1 | 1 | 0 | 0 | 50% of 1 | – |"
+    assert lines[1] == "| network | 2 | 1 | 2 | 1.5 | 22 | 50% of 2 | 25% of 1 |"
 
 
 def test_a_way_without_minutes_is_left_out() -> None:
@@ -63,18 +63,20 @@ def test_what_is_there_is_not_done_again(
     tasks, names = asked
     out = tmp_path / "out.jsonl"
     command = ["bench", "adapt", str(arc_bundle), str(tasks), "--names", str(names)]
-    command += ["--quick", "--minutes", "0.001", "--out", str(out)]
+    command += ["--quick", "--minutes", "0.001", "--tries", "2", "--out", str(out)]
     runner = CliRunner()
     result = runner.invoke(app, command)
     assert result.exit_code == 0, result.output
     before = out.read_text()
     outcomes = [json.loads(line) for line in before.splitlines()]
-    assert [(one["task"], one["way"]) for one in outcomes] == [
-        ("a", "nothing"),
-        ("a", "embedding"),
-        ("a", "network"),
+    assert [(one["task"], one["way"], one["tries"]) for one in outcomes] == [
+        ("a", "nothing", 1),
+        ("a", "embedding", 1),
+        ("a", "embedding", 2),
+        ("a", "network", 1),
+        ("a", "network", 2),
     ]
     assert outcomes[0]["optimizer_steps"] == 0
-    assert "| network | 0.001 | 1 |" in result.output
+    assert "| network | 0.001 | 2 | 1 |" in result.output
     assert runner.invoke(app, command).exit_code == 0
     assert out.read_text() == before

@@ -11,7 +11,7 @@ from puzzles.arc import ARCS
 from puzzles.arc_task import ArcTask, Pair
 from tests.training.arc_tasks import mirror_task
 from training import nearest
-from training.nearest import nearest_embedding
+from training.nearest import likely_embeddings, nearest_embedding
 
 ARC = ARCS[0]
 TASKS, VARIANTS = 6, 2
@@ -45,6 +45,10 @@ def loss(trm: TinyRecursiveModel, task: int, pairs: tuple[Pair, ...] = PAIRS) ->
     return sum(losses) / len(losses)
 
 
+def nearest_rows(trm: TinyRecursiveModel) -> torch.Tensor:
+    return nearest_embedding(trm, ARC, likely_embeddings(trm, ARC, PAIRS[0]), PAIRS)
+
+
 def with_one_task(trm: TinyRecursiveModel, rows: torch.Tensor) -> TinyRecursiveModel:
     one = TinyRecursiveModel(trm.config.model_copy(update={"tasks": 1}), trm.specs)
     one.load_state_dict(trm.state_dict() | {"body.tasks": rows})
@@ -55,7 +59,7 @@ def with_one_task(trm: TinyRecursiveModel, rows: torch.Tensor) -> TinyRecursiveM
 def test_no_known_task_nor_their_mean_answers_better(task_rows: str) -> None:
     trm = network(task_rows)
     assert trm.body.tasks is not None
-    rows = nearest_embedding(trm, ARC, PAIRS)
+    rows = nearest_rows(trm)
     found = loss(with_one_task(trm, rows), 0)
     known = [loss(trm, task) for task in range(TASKS)]
     mean = trm.body.tasks.detach().unflatten(0, (TASKS, -1)).mean(0)
@@ -73,10 +77,10 @@ def test_all_are_asked_one_demonstration_and_the_best_of_these_all(
     trm = network("task")
     assert trm.body.tasks is not None
     first = min(range(TASKS), key=lambda task: loss(trm, task, PAIRS[:1]))
-    assert torch.equal(nearest_embedding(trm, ARC, PAIRS)[0], trm.body.tasks[first].detach())
+    assert torch.equal(nearest_rows(trm)[0], trm.body.tasks[first].detach())
 
 
 def test_a_model_without_tasks_has_none_that_is_near() -> None:
     config = ModelConfig(cell="palette", hidden_size=8, blocks=1, latent_recursions=1)
     with pytest.raises(ShapeError, match="without task embeddings"):
-        nearest_embedding(TinyRecursiveModel(config, (ARC.spec,)), ARC, PAIRS)
+        likely_embeddings(TinyRecursiveModel(config, (ARC.spec,)), ARC, PAIRS[0])

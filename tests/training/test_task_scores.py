@@ -2,17 +2,19 @@
 
 import numpy as np
 
-from puzzles.votes import Candidate
+from puzzles.votes import Vote
 from training.task_scores import scored, submission
 from training.task_solves import Answered, Question
 
 
 def answered(name: str, index: int, *cells: int) -> Answered:
-    candidates = [
-        Candidate(np.array([[cell]], np.uint8), votes=9 - i, share=0.1, halt_probability=0.5)
+    votes = [
+        Vote(np.array([[cell]], np.uint8), 0.5)
         for i, cell in enumerate(cells)
+        for _ in range(len(cells) - i)
     ]
-    return Answered(Question(name, index, np.zeros((1, 1), np.uint8), 0), candidates, 2.0 + index)
+    question = Question(name, index, np.zeros((1, 1), np.uint8), 0)
+    return Answered(question, tuple(votes), 2.0 + index)
 
 
 # Task a: its first question is right at once, its second at the third candidate. Task b: second.
