@@ -71,6 +71,7 @@ def _tell_progress(progress: "AdaptationProgress") -> None:
     held_out = progress.held_out
     tell(
         progress.state,
+        attempt=progress.attempt,
         optimizer_steps=progress.optimizer_step,
         seconds=round(progress.seconds, 1),
         seconds_left=round(max(0.0, progress.seconds_left), 1),

@@ -24,6 +24,9 @@ def adapt(
         Path | None, typer.Option(help="Write the adapted model here, a checkpoint.")
     ] = None,
     minutes: Annotated[float, typer.Option(min=0, help="Time to learn.")] = 5.0,
+    tries: Annotated[
+        int, typer.Option(min=1, help="How often to learn it, while there is time; all vote.")
+    ] = 3,
     what: Annotated[
         Literal["network", "embedding"],
         typer.Option(help="Learn the embedding first and then all, or the embedding alone."),
@@ -67,7 +70,9 @@ def adapt(
         torch.set_num_threads(threads)
     with said_clearly(CheckpointError, DatasetError, DeviceError):
         asked = one_task(task, name)
-        plan = AdaptationPlan(what=what, minutes=minutes, views=views, compile=compiled)
+        plan = AdaptationPlan(
+            what=what, minutes=minutes, tries=tries, views=views, compile=compiled
+        )
         adaptation = Adaptation(
             checkpoint_of(chosen_checkpoint(model, which)),
             asked.task,

@@ -40,6 +40,7 @@ class RegisterOptions(TypedDict, total=False):
 
     name: str | None
     minutes: float | None
+    tries: int | None
     what: Literal["network", "embedding"] | None
 
 

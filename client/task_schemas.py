@@ -39,6 +39,7 @@ class TaskProgress(Answer):
     """How learning goes; a figure is None until there is one. Shares are 0 to 1."""
 
     phase: str
+    attempt: int | None = None
     optimizer_steps: int | None = None
     seconds: float | None = None
     seconds_left: float | None = None

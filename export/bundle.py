@@ -33,6 +33,7 @@ from model.checkpoint import (
     CheckpointInfo,
     copy_weights,
     load_model,
+    load_voters,
     read_info,
     weights_sha256,
 )
@@ -100,7 +101,7 @@ def export_bundle(
                 for spec in trm.specs
             ),
             kernel=_export_kernel(trm, aside, parity_puzzles or PARITY_PUZZLES),
-            tasks=_copy_tasks(checkpoint, info, aside),
+            tasks=_export_tasks(checkpoint, info, aside, precision, parity_puzzles, like),
             accuracy=accuracy,
         )
         manifest.write(aside)
@@ -160,8 +161,9 @@ def _export_graph(
     precision: Precision,
     parity_puzzles: int | None,
     like: Path | None,
+    name: str = "step",
 ) -> GraphEntry:
-    path = directory / f"step-{spec.name}.onnx"
+    path = directory / f"{name}-{spec.name}.onnx"
     parity = None
     if like is not None and precision == "float32":
         parity = _take_graph(trm, spec, path, like, parity_puzzles or REWEIGHTED_PARITY_PUZZLES)
@@ -210,8 +212,18 @@ def _export_kernel(
     return KernelEntry(file=path.name, sha256=file_sha256(path), parity=parity)
 
 
-def _copy_tasks(checkpoint: Path, info: CheckpointInfo, directory: Path) -> TaskTable | None:
-    """The known tasks, and what adapting to others begins with; None for models without tasks."""
+def _export_tasks(
+    checkpoint: Path,
+    info: CheckpointInfo,
+    directory: Path,
+    precision: Precision,
+    parity_puzzles: int | None,
+    like: Path | None,
+) -> TaskTable | None:
+    """The known tasks, the networks that vote on them, and what adapting to others begins with.
+
+    None for models without tasks.
+    """
     if not (checkpoint / KNOWN_TASKS_FILE).exists():
         return None
     path = directory / KNOWN_TASKS_FILE
@@ -223,6 +235,11 @@ def _copy_tasks(checkpoint: Path, info: CheckpointInfo, directory: Path) -> Task
         tasks=info.config.tasks,
         variants=info.config.task_variants,
         checkpoint=CHECKPOINT_DIRECTORY,
+        voters=tuple(
+            _export_graph(voter, spec, directory, precision, parity_puzzles, like, f"voter-{i}")
+            for i, voter in enumerate(load_voters(checkpoint), 2)
+            for spec in voter.specs
+        ),
     )
 
 

@@ -107,7 +107,10 @@ def inspect_bundle(bundle: Path, check_tensors: CheckTensors) -> Inspection:
         bundle=bundle,
         manifest=manifest,
         files=tuple(_file(bundle, named) for named in manifest.files),
-        graphs=tuple(_graph(bundle, manifest, entry, check_tensors) for entry in manifest.graphs),
+        graphs=tuple(
+            _graph(bundle, manifest, entry, check_tensors)
+            for entry in (*manifest.graphs, *manifest.voters)
+        ),
         kernel=None if manifest.kernel is None else _kernel(bundle, manifest.kernel.file),
         tasks=_tasks(bundle, manifest),
     )

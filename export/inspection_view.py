@@ -68,6 +68,8 @@ def _summary(found: Inspection) -> Table:
             f"{manifest.tasks.tasks} in {manifest.tasks.variants} variants; others {learnt} be "
             "learnt from it"
         )
+        if manifest.voters:
+            rows["voters"] = f"{len(manifest.voters)} further networks that know them"
     table.add_column()
     table.add_column(overflow="fold")
     for name, value in rows.items():
@@ -106,7 +108,8 @@ def _parity(found: Inspection) -> Table:
         "parity with PyTorch", "runtime", "puzzle", "same answers", "same steps", "q_halt within"
     )
     reports: list[tuple[str, str, ParityReport]] = [
-        ("onnxruntime", graph.spec.name, graph.parity) for graph in found.manifest.graphs
+        ("onnxruntime", graph.spec.name, graph.parity)
+        for graph in (*found.manifest.graphs, *found.manifest.voters)
     ]
     if found.manifest.kernel is not None:
         compiled = found.manifest.kernel.parity.items()

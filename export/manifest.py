@@ -107,7 +107,8 @@ class KernelEntry(_Frozen):
 class TaskTable(_Frozen):
     """The tasks that a bundle has embeddings of (puzzles.known_tasks), `variants` rows each.
 
-    checkpoint: directory with the weights themselves, from which new tasks are adapted to.
+    checkpoint: directory with the weights themselves, from which new tasks are adapted to;
+    voters: further networks that know these tasks, whose answers count like those of `graphs`.
     """
 
     file: FileName
@@ -115,6 +116,7 @@ class TaskTable(_Frozen):
     tasks: int = Field(gt=0)
     variants: int = Field(gt=0)
     checkpoint: FileName
+    voters: tuple[GraphEntry, ...] = ()
 
 
 class SourceCheckpoint(_Frozen):
@@ -156,7 +158,13 @@ class Manifest(_Frozen):
         """Every file that the manifest vouches for."""
         kernel = () if self.kernel is None else (self.kernel,)
         tasks = () if self.tasks is None else (self.tasks,)
-        return tuple(NamedFile(one.file, one.sha256) for one in (*self.graphs, *kernel, *tasks))
+        named = (*self.graphs, *kernel, *tasks, *self.voters)
+        return tuple(NamedFile(one.file, one.sha256) for one in named)
+
+    @property
+    def voters(self) -> tuple[GraphEntry, ...]:
+        """Step graphs of the further networks that know the bundle's tasks."""
+        return () if self.tasks is None else self.tasks.voters
 
     @classmethod
     def read(cls, bundle: Path) -> "Manifest":

@@ -1,11 +1,12 @@
 """The checkpoint: a directory from which a model, or a whole training run, is rebuilt.
 
-model.json         config, puzzle specs, optimizer steps, metrics, versions
-ema.safetensors    averaged weights: what is evaluated, exported and served
-raw.safetensors    the weights that training goes on with
-tasks.json         the tasks that it has embeddings of, if any (puzzles.known_tasks)
-resume.json        everything else of a training run; absent in imported checkpoints
-resume.safetensors … and the arrays in it
+model.json          config, puzzle specs, optimizer steps, metrics, versions
+ema.safetensors     averaged weights: what is evaluated, exported and served
+voter-2.safetensors … of a further network, where a task was learnt several times; and so on
+raw.safetensors     the weights that training goes on with
+tasks.json          the tasks that it has embeddings of, if any (puzzles.known_tasks)
+resume.json         everything else of a training run; absent in imported checkpoints
+resume.safetensors  … and the arrays in it
 
 Arrays lie in pieces of at most 16 MiB. Written aside under another name, renamed when complete;
 nothing in it is ever unpickled as code.
@@ -67,6 +68,11 @@ def weights_file(directory: Path, weights: Weights) -> Path:
     return directory / f"{weights}.safetensors"
 
 
+def voter_file(directory: Path, number: int) -> Path:
+    """Where a checkpoint keeps the averaged weights of a further network, from number 2 on."""
+    return directory / f"voter-{number}.safetensors"
+
+
 def weights_sha256(directory: Path, weights: Weights) -> str:
     """Hex digest of a checkpoint's weights, the same however they are cut. Raises: OSError."""
     return hashlib.sha256(read_pieces(weights_file(directory, weights))).hexdigest()
@@ -80,8 +86,12 @@ def save_checkpoint(
     raw: dict[str, Tensor],
     resume: dict[str, Any] | None,
     known_tasks: Sequence[KnownTask] = (),
+    voters: Sequence[dict[str, Tensor]] = (),
 ) -> None:
-    """Write a new checkpoint directory. Raises: FileExistsError rather than replace one."""
+    """Write a new checkpoint directory. voters: averaged weights of further networks.
+
+    Raises: FileExistsError rather than replace one.
+    """
     if directory.exists():
         raise FileExistsError(f"{directory} exists; a checkpoint is never overwritten")
     aside = directory.with_name(f"{directory.name}.partial")
@@ -89,6 +99,8 @@ def save_checkpoint(
     aside.mkdir(parents=True)
     write_in_pieces(weights_file(aside, "ema"), save(_plain(ema)))
     write_in_pieces(weights_file(aside, "raw"), save(_plain(raw)))
+    for number, weights in enumerate(voters, 2):
+        write_in_pieces(voter_file(aside, number), save(_plain(weights)))
     if resume is not None:
         tree, arrays = pack(resume)
         write_in_pieces(aside / RESUME_ARRAYS, save(arrays))
@@ -133,6 +145,17 @@ def load_model(directory: Path, weights: Weights = "ema") -> TinyRecursiveModel:
     trm = TinyRecursiveModel(info.config, info.specs)
     load_weights(trm, weights_file(directory, weights))
     return trm.eval()
+
+
+def load_voters(directory: Path) -> list[TinyRecursiveModel]:
+    """The further networks of a checkpoint, mostly none. Raises: CheckpointError."""
+    info = read_info(directory)
+    voters: list[TinyRecursiveModel] = []
+    while (path := voter_file(directory, 2 + len(voters))).exists():
+        trm = TinyRecursiveModel(info.config, info.specs)
+        load_weights(trm, path)
+        voters.append(trm.eval())
+    return voters
 
 
 def load_weights(trm: TinyRecursiveModel, path: Path) -> None:

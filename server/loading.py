@@ -95,15 +95,15 @@ def open_tasks(solver: Solver, settings: Settings) -> Tasks | None:
     """
     if not settings.adapt or not any(one.manifest.tasks for one in solver.loaded.bundles):
         return None
-    return Tasks(solver, settings, lambda bundle: open_task_lane(bundle, settings))
+    return Tasks(solver, settings, lambda bundle: open_task_lanes(bundle, settings))
 
 
-def open_task_lane(bundle: Path, settings: Settings) -> Lane:
-    """The one lane of a learnt task's bundle, warm. Raises: BundleError."""
-    slots = settings.slots or TASK_SLOTS
+def open_task_lanes(bundle: Path, settings: Settings) -> tuple[Lane, ...]:
+    """The lanes of a learnt task's bundle, one for each network, warm. Raises: BundleError."""
     manifest = Manifest.read(bundle)
-    [lane] = _open_lanes(bundle, manifest, settings.model_copy(update={"slots": slots}))
-    return lane
+    slots = {"slots": settings.slots or TASK_SLOTS}
+    [lane] = _open_lanes(bundle, manifest, manifest.graphs, settings.model_copy(update=slots))
+    return (lane, *_open_voters(bundle, manifest, settings))
 
 
 def _read(bundle: Path) -> OpenBundle:
@@ -128,8 +128,14 @@ def _opened(
 ) -> OpenBundle:
     """Raises: BundleError, also where the directory is another one by the time it is read."""
     path, manifest = read.path, read.manifest
-    lanes = {lane.name: lane for lane in _open_lanes(path, manifest, settings, measured)}
-    tasks = read_rows(path, manifest, lanes.__getitem__)
+    opened = _open_lanes(path, manifest, manifest.graphs, settings, measured)
+    lanes = {lane.name: lane for lane in opened}
+    voters = _open_voters(path, manifest, settings)
+
+    def all_of(puzzle: str) -> tuple[Lane, ...]:
+        return (lanes[puzzle], *(lane for lane in voters if lane.name == puzzle))
+
+    tasks = read_rows(path, manifest, all_of)
     for task in tasks:
         if task.puzzle not in lanes:
             raise BundleError(f"{path}: {task.name} is of {task.puzzle}: no such graph")
@@ -148,14 +154,22 @@ def _shape(manifest: Manifest, entry: GraphEntry, runtime: str) -> StepShape:
     )
 
 
+def _open_voters(bundle: Path, manifest: Manifest, settings: Settings) -> tuple[Lane, ...]:
+    """Lanes of the further networks that vote on a bundle's tasks. Raises: BundleError."""
+    slots = {"slots": settings.slots or TASK_SLOTS}
+    few = settings.model_copy(update=slots)
+    return tuple(_open_lanes(bundle, manifest, manifest.voters, few))
+
+
 def _open_lanes(
     bundle: Path,
     manifest: Manifest,
+    entries: Sequence[GraphEntry],
     settings: Settings,
     measured: Mapping[StepShape, Capacity] = NOTHING_MEASURED,
 ) -> Iterator[Lane]:
     """measured: of lanes in use, while nothing else ran."""
-    for entry in manifest.graphs:
+    for entry in entries:
         puzzle = _puzzle_of(bundle, entry)
         try:
             engine = _open_engine(bundle, manifest, entry, settings)

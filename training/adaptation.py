@@ -89,14 +89,22 @@ class Adaptation:
         )
 
     def save(self, out: Path, name: str) -> None:
-        """Write the first try's network as a checkpoint. Raises: FileExistsError."""
-        first = self._tries[0]
+        """Write the networks as a checkpoint, the first try's first. Raises: FileExistsError."""
+        first, *others = self._tries
         state = first.trm.state_dict()
         of_task = {"config": first.trm.config, "specs": first.trm.specs}
         info = self._info.model_copy(update=of_task | {"name": f"{self._info.name}+{name}"})
         shown = ArcTask(self._beginning.task.demonstrations)
         known = KnownTask(name, first.arc.spec.name, shown)
-        save_checkpoint(out, info, ema=state, raw=state, resume=None, known_tasks=(known,))
+        save_checkpoint(
+            out,
+            info,
+            ema=state,
+            raw=state,
+            resume=None,
+            known_tasks=(known,),
+            voters=[one.trm.state_dict() for one in others],
+        )
 
 
 def smallest_canvas(trm: TinyRecursiveModel, task: ArcTask) -> Arc:

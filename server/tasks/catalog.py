@@ -15,7 +15,7 @@ from server.choice import Choice
 from server.lane import Lane
 
 KeyT = TypeVar("KeyT", bound=Hashable)
-LaneOf = Callable[[str], Lane]  # by the name of a puzzle
+LanesOf = Callable[[str], tuple[Lane, ...]]  # by the name of a puzzle: all networks that vote
 ANY_MODEL = Choice()
 
 
@@ -38,7 +38,7 @@ class TaskRows:
     """A known task and its rows: `variants` of them from `first_task` on, on one canvas.
 
     model: name of the bundle that they are in; trained_steps: supervision steps of a row when it
-    was trained; lane: what runs them, opened if need be.
+    was trained; lanes: what runs them, one for each network that votes, opened if need be.
     """
 
     name: str
@@ -48,7 +48,7 @@ class TaskRows:
     first_task: int
     variants: int
     trained_steps: int
-    lane: Callable[[], Lane]
+    lanes: Callable[[], tuple[Lane, ...]]
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _by_model(
     return found
 
 
-def read_rows(bundle: Path, manifest: Manifest, lane_of: LaneOf) -> tuple[TaskRows, ...]:
+def read_rows(bundle: Path, manifest: Manifest, lanes_of: LanesOf) -> tuple[TaskRows, ...]:
     """The tasks of a bundle that can be asked, in the order of their rows. Raises: BundleError."""
     table = manifest.tasks
     if table is None:
@@ -162,7 +162,7 @@ def read_rows(bundle: Path, manifest: Manifest, lane_of: LaneOf) -> tuple[TaskRo
             first_task=i * table.variants,
             variants=table.variants,
             trained_steps=manifest.trained_supervision_steps,
-            lane=partial(lane_of, known.puzzle),
+            lanes=partial(lanes_of, known.puzzle),
         )
         for i, known in enumerate(tasks)
         if known.task is not None

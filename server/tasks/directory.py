@@ -41,6 +41,7 @@ class Registration(BaseModel):
     model: str
     what: What
     minutes: float
+    tries: int = 1  # of tasks handed in before there were several
 
 
 @final

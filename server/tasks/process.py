@@ -34,6 +34,7 @@ def adapting_command(
         options = {
             "--name": asked.id,
             "--minutes": f"{asked.minutes:g}",
+            "--tries": str(asked.tries),
             "--what": asked.what,
             "--device": settings.adapt_device,
             "--threads": str(threads),

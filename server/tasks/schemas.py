@@ -11,6 +11,7 @@ from server.schemas import LONGEST_DEADLINE_MS, ModelName, Problem, Timing
 MOST_QUESTIONS = 16
 MOST_DEMONSTRATIONS = 32
 LONGEST_NAME = 128  # characters
+MOST_TRIES = 16  # each is a network of its own that votes
 
 What = Literal["network", "embedding"]
 TaskState = Literal["ready", "queued", "adapting", "failed"]
@@ -104,6 +105,13 @@ class TaskRequest(_Wire):
     minutes: float | None = Field(
         None, gt=0, description="Time to learn it in, if nobody knows it [the server's]."
     )
+    tries: int | None = Field(
+        None,
+        ge=1,
+        le=MOST_TRIES,
+        description="How often to learn it, while there is time; all that was learnt votes [the "
+        "server's].",
+    )
     what: What = Field(
         "network",
         description="What is fitted: first an embedding and then the whole network, or the "
@@ -118,7 +126,8 @@ class TaskProgress(_Wire):
     """
 
     phase: Phase
-    optimizer_steps: int | None = None
+    attempt: int | None = Field(None, description="Which try at learning it, from 1.")
+    optimizer_steps: int | None = Field(None, description="Of this try.")
     seconds: float | None = None
     seconds_left: float | None = Field(None, description="Of the time to learn, at most.")
     loss: float | None = None

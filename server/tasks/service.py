@@ -58,13 +58,13 @@ class Tasks:
         self,
         solver: Solver,
         settings: Settings,
-        open_lane: Callable[[Path], Lane],
+        open_lanes: Callable[[Path], tuple[Lane, ...]],
         command: Command | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Take the directory for this server alone; the tasks that it has learnt can be asked.
 
-        open_lane: of a learnt task's bundle; command: of the learning
+        open_lanes: of a learnt task's bundle; command: of the learning
         process; clock: seconds since 1970. Raises: TaskDirectoryError, StorageError.
         """
         self._solver = solver
@@ -73,7 +73,7 @@ class Tasks:
         self._missing = [] if command else [n for n in NEEDED if not importlib.util.find_spec(n)]
         self._directory = TaskDirectory(settings.task_dir)
         self._guests = GuestLanes(
-            lambda task_id: open_lane(self._directory.bundle(task_id)), settings.tasks_loaded
+            lambda task_id: open_lanes(self._directory.bundle(task_id)), settings.tasks_loaded
         )
         made = command or adapting_command(settings, self._directory, self._bundle_of)
         self._learner = Learner(self._directory, made, self._learnt, solver.metrics)
@@ -184,7 +184,7 @@ class Tasks:
     def _learnt(self, task: Registration) -> None:
         """Raises: BundleError."""
         bundle = self._directory.bundle(task.id)
-        for rows in read_rows(bundle, Manifest.read(bundle), lambda _: self._guests.lane(task.id)):
+        for rows in read_rows(bundle, Manifest.read(bundle), lambda _: self._guests.lanes(task.id)):
             self._solver.catalog.add(rows)
 
     def _again(self, task: Registration) -> Task:
@@ -214,6 +214,7 @@ class Tasks:
             model=next(one.model for one in adaptable if asked.side <= one.side),
             what=request.what,
             minutes=minutes or min(self._settings.adapt_minutes, limit),
+            tries=request.tries or self._settings.adapt_tries,
         )
 
     def _check_able(self) -> tuple[Adaptable, ...]:

@@ -11,7 +11,7 @@ from puzzles.errors import CellProblem
 from puzzles.kind import Grid, View
 from puzzles.votes import Vote, ranked
 from server.effort import LimitExceededError
-from server.lane import Job, SolveResult
+from server.lane import Job, Lane, SolveResult
 from server.schemas import Timing
 from server.solver import Solver
 from server.tasks.catalog import Recognised
@@ -43,30 +43,36 @@ def prepare_ballot(request: TaskSolveRequest, solver: Solver, arrived_s: float) 
     else:
         found = solver.catalog.named(request.task, choice)
     rows = found.rows
-    variants = rows.variants
-    if request.views is not None and request.views > variants:
-        raise LimitExceededError("views", request.views, variants)
-    lane = rows.lane()
-    assert isinstance(lane.puzzle, Arc)
+    lanes = rows.lanes()
+    known = rows.variants * len(lanes)
+    if request.views is not None and request.views > known:
+        raise LimitExceededError("views", request.views, known)
     budget = solver.view_budget(
         rows.trained_steps, request.max_steps, request.deadline_ms, arrived_s
     )
-    views = request.views or variants
+    views = request.views or known
     jobs = [
         Job(lane, view.question, budget, arrived_s, view=view, first_task=rows.first_task)
         for i, question in enumerate(questions)
-        for view in _views(lane.puzzle, f"test[{i}]", found.there.apply(question), views)
+        for lane, view in _seen_by(lanes, f"test[{i}]", found.there.apply(question), views)
     ]
-    return Ballot(found, jobs, views, lane.model)
+    return Ballot(found, jobs, views, lanes[0].model)
 
 
-def _views(arc: Arc, place: str, question: Grid, views: int) -> list[View]:
-    """Raises: InvalidTaskError for a question that is larger than the canvas."""
+def _seen_by(
+    lanes: Sequence[Lane], place: str, question: Grid, views: int
+) -> list[tuple[Lane, View]]:
+    """The first views of all networks in turns.
+
+    Raises: InvalidTaskError for a question that is larger than the canvas.
+    """
+    arc = lanes[0].puzzle
+    assert isinstance(arc, Arc)
     if max(question.shape) > arc.size:
         height, width = question.shape
         message = f"{height}×{width} cells; the task is known on {arc.size}×{arc.size}"
         raise InvalidTaskError(place, CellProblem(message))
-    return [arc.view(question, index) for index in range(views)]
+    return [(lanes[i % len(lanes)], arc.view(question, i // len(lanes))) for i in range(views)]
 
 
 def _vote(result: SolveResult, there: Variant) -> Vote:

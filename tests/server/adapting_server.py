@@ -10,7 +10,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from server.app import create_app
-from server.loading import load_solver, open_task_lane
+from server.loading import load_solver, open_task_lanes
 from server.settings import Settings
 from server.tasks.directory import Registration
 from server.tasks.service import Tasks
@@ -40,7 +40,7 @@ class Served:
         tasks = Tasks(
             solver,
             self._settings,
-            lambda bundle: open_task_lane(bundle, self._settings),
+            lambda bundle: open_task_lanes(bundle, self._settings),
             command=self.command_of,
         )
         app = create_app(solver, self._settings, tasks=tasks)

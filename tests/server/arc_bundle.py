@@ -1,5 +1,6 @@
 """A real, tiny bundle that knows three ARC tasks, and what it was made of."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from export.bundle import export_bundle
@@ -23,8 +24,14 @@ def arc_trm() -> TinyRecursiveModel:
     return small_trm(KNOWING, TEN.spec, seed=3)
 
 
-def write_arc_bundle(trm: TinyRecursiveModel, directory: Path) -> Path:
-    """Returns the bundle `directory`/bundle."""
+def write_arc_bundle(
+    trm: TinyRecursiveModel,
+    directory: Path,
+    *,
+    voters: Sequence[TinyRecursiveModel] = (),
+    like: Path | None = None,
+) -> Path:
+    """Returns the bundle `directory`/bundle. like: one of the same network, which saves time."""
     info = CheckpointInfo(
         name="tiny-arc",
         config=trm.config,
@@ -35,6 +42,14 @@ def write_arc_bundle(trm: TinyRecursiveModel, directory: Path) -> Path:
     known = [KnownTask(name, TEN.spec.name, ArcTask.read(raw)) for name, raw in TASKS.items()]
     state = trm.state_dict()
     checkpoint = directory / "checkpoint"
-    save_checkpoint(checkpoint, info, ema=state, raw=state, resume=None, known_tasks=known)
-    export_bundle(checkpoint, directory / "bundle", parity_puzzles=8)
+    save_checkpoint(
+        checkpoint,
+        info,
+        ema=state,
+        raw=state,
+        resume=None,
+        known_tasks=known,
+        voters=[voter.state_dict() for voter in voters],
+    )
+    export_bundle(checkpoint, directory / "bundle", parity_puzzles=8, like=like)
     return directory / "bundle"

@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from server.app import create_app
-from server.loading import load_solver, open_task_lane
+from server.loading import load_solver, open_task_lanes
 from server.settings import Settings
 from server.tasks.directory import Registration, TaskDirectory
 from server.tasks.errors import TaskDirectoryError
@@ -265,7 +265,7 @@ def test_without_the_extra_it_says_what_to_install(
     settings = Settings(bundles=(arc_bundle,), threads=1, slots=1, task_dir=tmp_path)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "torch" else 1)
     solver = load_solver(settings)
-    tasks = Tasks(solver, settings, lambda bundle: open_task_lane(bundle, settings))
+    tasks = Tasks(solver, settings, lambda bundle: open_task_lanes(bundle, settings))
     monkeypatch.undo()
     with TestClient(create_app(solver, settings, tasks=tasks)) as client:
         response = client.post("/v1/tasks", json={"train": [PAIR]})

@@ -9,7 +9,7 @@ import torch
 from typer.testing import CliRunner
 
 from cli.main import app
-from model.checkpoint import load_model, read_info, save_checkpoint
+from model.checkpoint import load_model, load_voters, read_info, save_checkpoint
 from puzzles.arc_task import ArcTask
 from tests.training.arc_tasks import fill_task, mirror_task, write_tasks
 from tests.training.task_runs import CPU, plan, small_set, trained
@@ -158,15 +158,19 @@ def test_tries_begin_while_there_is_as_much_time_as_the_last_one_took(checkpoint
 
 
 @pytest.mark.usefixtures("learnt_at_once")
-def test_tries_vote_together(checkpoint: Path) -> None:
+def test_tries_vote_together(checkpoint: Path, tmp_path: Path) -> None:
     adaptation, found, _ = adapted(checkpoint, fill_task(7), tries=3)
     question = (np.array([[3, 4]], np.uint8),)
     [one], [all_three] = (adaptation.answers("mine", question, tries=n) for n in (1, None))
     assert (len(one.votes), len(all_three.votes)) == (2, 6)
     [last] = answers_to(found[2].trm, found[2].arc, "mine", question, views=2, max_steps=3)
     assert votes(all_three) == votes(one) + votes(all_three)[2:4] + votes(last)
-    first, third = (made.trm.state_dict()["body.tasks"] for made in (found[0], found[2]))
-    assert not torch.equal(first, third)
+    adaptation.save(tmp_path / "saved", "mine")
+    saved = [load_model(tmp_path / "saved"), *load_voters(tmp_path / "saved")]
+    tables = [trm.state_dict()["body.tasks"] for trm in saved]
+    assert not torch.equal(tables[0], tables[2])
+    for table, made in zip(tables, found, strict=True):
+        assert torch.equal(table, made.trm.state_dict()["body.tasks"])
 
 
 def test_each_try_holds_out_another_demonstration_and_never_the_first() -> None:

@@ -113,6 +113,7 @@ function progressBar({ seconds, seconds_left: left }) {
 /** @param {any} progress */
 function figures(progress) {
   const rows = [
+    ["try", progress.attempt, String],
     ["optimizer steps", progress.optimizer_steps, String],
     ["at most", progress.seconds_left, (/** @type {number} */ s) => `${Math.ceil(s)} s`],
     ["loss", progress.loss, (/** @type {number} */ x) => x.toFixed(4)],
