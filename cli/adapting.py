@@ -26,7 +26,7 @@ def adapt(
     minutes: Annotated[float, typer.Option(min=0, help="Time to learn.")] = 5.0,
     tries: Annotated[
         int, typer.Option(min=1, help="How often to learn it, while there is time; all vote.")
-    ] = 3,
+    ] = 2,
     what: Annotated[
         Literal["network", "embedding"],
         typer.Option(help="Learn the embedding first and then all, or the embedding alone."),

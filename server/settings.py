@@ -122,7 +122,7 @@ class Settings(BaseSettings):
     )
     adapt_minutes_limit: float = Field(60.0, gt=0, description="most minutes of any request")
     adapt_tries: int = Field(
-        3, ge=1, description="how often a task is learnt while there is time, and votes"
+        2, ge=1, description="how often a task is learnt while there is time, and votes"
     )
     adapt_queue_limit: int = Field(64, ge=1, description="tasks that may wait to be learnt")
     adapt_device: str = Field("cpu", description="where tasks are learnt: cpu, cuda or cuda:N")
