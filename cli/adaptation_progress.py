@@ -38,8 +38,7 @@ def run_with_bar(
             figures += f"loss {progress.loss:.3f}  exact {progress.exact:.0%}"
             if progress.held_out is not None:
                 figures += f"  held-out {progress.held_out.accuracy:.0%} of views"
-            done = 60 * plan.minutes - progress.seconds_left
-            bar.update(line, completed=done, figures=figures)
+            bar.update(line, completed=progress.seconds, figures=figures)
 
         return adaptation.run(show, stop)
 

@@ -15,6 +15,7 @@ from server.loading import load_solver, open_task_lanes
 from server.settings import Settings
 from server.tasks.directory import Registration, TaskDirectory
 from server.tasks.errors import TaskDirectoryError
+from server.tasks.process import adapting_command
 from server.tasks.service import Tasks
 from tests.server.adapting_server import (
     DEADLINE_SECONDS,
@@ -218,6 +219,8 @@ PAIR = {"input": [[1]], "output": [[2]]}
         ({}, 422, "invalid_request", "train"),
         ({"train": [PAIR], "minutes": 0}, 422, "invalid_request", "minutes"),
         ({"train": [PAIR], "minutes": 61}, 422, "invalid_request", "minutes"),
+        ({"train": [PAIR], "tries": 0}, 422, "invalid_request", "tries"),
+        ({"train": [PAIR], "tries": 17}, 422, "invalid_request", "tries"),
         ({"train": [PAIR], "what": "all"}, 422, "invalid_request", "what"),
         ({"train": [PAIR], "name": "x" * 129}, 422, "invalid_request", "name"),
         ({"train": [PAIR | {"input": [[1, 2], [3]]}]}, 422, "invalid_task", "train[0].input"),
@@ -272,6 +275,22 @@ def test_without_the_extra_it_says_what_to_install(
         assert problem(response) == (422, "adaptation_unavailable")
         assert "torch" in response.json()["detail"]
         assert "ponder[adapt]" in response.json()["detail"]
+
+
+def test_how_a_task_is_to_be_learnt_reaches_the_process(served: Served) -> None:
+    with served.running() as client:
+        register(client, minutes=1.5, tries=5, what="embedding")
+        register(client, OTHER)
+    directory = TaskDirectory(served.directory)
+    settings = Settings(adapt_threads=3)
+    command = adapting_command(settings, directory, lambda model: Path("bundles", model))
+    options = []
+    for asked in directory.registrations():
+        said = list(command(asked))
+        told = dict(zip(said[-10::2], said[-9::2], strict=True))
+        options.append([told[f"--{name}"] for name in ("minutes", "tries", "what", "threads")])
+    directory.close()
+    assert options == [["1.5", "5", "embedding", "3"], ["5", "2", "network", "3"]]
 
 
 def test_the_process_ends_with_the_server(served: Served) -> None:
