@@ -1,8 +1,6 @@
 """Tasks that nobody knows: handed in, learnt by another process, asked, kept, removed."""
 
 import json
-import os
-import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,12 +11,10 @@ from starlette.testclient import TestClient
 from server.app import create_app
 from server.loading import load_solver, open_task_lanes
 from server.settings import Settings
-from server.tasks.directory import Registration, TaskDirectory
+from server.tasks.directory import TaskDirectory
 from server.tasks.errors import TaskDirectoryError
-from server.tasks.process import adapting_command
 from server.tasks.service import Tasks
 from tests.server.adapting_server import (
-    DEADLINE_SECONDS,
     NEW,
     OTHER,
     Served,
@@ -275,34 +271,3 @@ def test_without_the_extra_it_says_what_to_install(
         assert problem(response) == (422, "adaptation_unavailable")
         assert "torch" in response.json()["detail"]
         assert "ponder[adapt]" in response.json()["detail"]
-
-
-def test_how_a_task_is_to_be_learnt_reaches_the_process(served: Served) -> None:
-    with served.running() as client:
-        register(client, minutes=1.5, tries=5, what="embedding")
-        register(client, OTHER)
-    directory = TaskDirectory(served.directory)
-    settings = Settings(adapt_threads=3)
-    command = adapting_command(settings, directory, lambda model: Path("bundles", model))
-    options = []
-    for asked in directory.registrations():
-        said = list(command(asked))
-        told = dict(zip(said[-10::2], said[-9::2], strict=True))
-        options.append([told[f"--{name}"] for name in ("minutes", "tries", "what", "threads")])
-    directory.close()
-    assert options == [["1.5", "5", "embedding", "3"], ["5", "2", "network", "3"]]
-
-
-def test_the_process_ends_with_the_server(served: Served) -> None:
-    """Whatever ends the server: nothing holds the other end of the process's standard input."""
-    served.mode = "wait"
-    task = served.directory / "t" / "task.json"
-    task.parent.mkdir(parents=True)
-    registration = Registration(
-        id="t", name=None, created_ms=0, train=[], model="m", what="network", minutes=1
-    )
-    read_end, write_end = os.pipe()
-    process = subprocess.Popen(served.command_of(registration), stdin=read_end)
-    os.close(read_end)
-    os.close(write_end)
-    assert process.wait(DEADLINE_SECONDS) == 1
