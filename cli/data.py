@@ -76,7 +76,7 @@ def data_arc(
     without: Annotated[
         Path | None, typer.Option(help="Names of tasks to keep out altogether, one a line.")
     ] = None,
-    canvas: Annotated[int, typer.Option(help="Side of the canvas: 10, 20 or 30.")] = 30,
+    canvas: Annotated[int, typer.Option(help="Side of the canvas: 10, 15, 20 or 30.")] = 30,
     largest: Annotated[
         int | None, typer.Option(min=1, help="Only tasks with no longer side than this.")
     ] = None,

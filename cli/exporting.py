@@ -31,7 +31,7 @@ def export(
     ] = None,
     also: Annotated[
         list[str] | None,
-        typer.Option(help="A size that a lattice was not trained on, as sudoku-25x25."),
+        typer.Option(help="A size that a lattice or palette was not trained on, as sudoku-25x25."),
     ] = None,
     like: Annotated[
         Path | None,

@@ -71,9 +71,10 @@ def export_bundle(
     """Write the bundle `out` from a checkpoint's averaged weights.
 
     precision: of the step graphs; a lattice's compiled kernel has its own. also: further sizes for
-    a lattice, whose weights fit every size, whether they were trained on it or not. like: a bundle
-    of the same network, whose float32 step graphs are taken, with these weights, instead of being
-    traced again: a second in place of a minute; what does not fit is traced. parity_puzzles: None
+    a lattice or a palette, whose weights fit every size, whether they were trained on it or not.
+    like: a bundle of the same network, whose float32 step graphs are taken, with these weights,
+    instead of being traced again: a second in place of a minute; what does not fit is traced.
+    parity_puzzles: None
     stands for PARITY_PUZZLES, or for REWEIGHTED_PARITY_PUZZLES of a graph that was taken.
     Written aside and renamed: on any failure there is nothing at `out`.
     Raises: CheckpointError, ContractError, ParityError; ExportError if `out` exists or a size
@@ -118,11 +119,9 @@ def _load(checkpoint: Path, also: tuple[PuzzleSpec, ...]) -> TinyRecursiveModel:
     if not also:
         return trained
     try:
-        trm = TinyRecursiveModel(trained.config, tuple(dict.fromkeys((*trained.specs, *also))))
+        return trained.for_puzzles(tuple(dict.fromkeys((*trained.specs, *also))))
     except ShapeError as error:
         raise ExportError(f"further sizes: {error}") from error
-    trm.load_state_dict(trained.state_dict())
-    return trm.eval()
 
 
 def check_parity(

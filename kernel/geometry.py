@@ -1,5 +1,6 @@
 """A puzzle's pairs and groups, as the compiled step finds them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
@@ -11,6 +12,8 @@ from kernel.isa import UnsupportedError
 from kernel.layout import CellName
 from puzzles.arc import END_TOKEN
 from puzzles.kind import PuzzleSpec
+
+MEANS_SIDE = 10  # of the canvas by which a palette's means are scaled, as in `model.palette`
 
 Ints = npt.NDArray[np.intp]
 
@@ -61,15 +64,15 @@ def _lattice(spec: PuzzleSpec) -> Geometry:
 
 
 def _palette(spec: PuzzleSpec) -> Geometry:
-    """Cells, rows, columns, canvas; a sum of M is scaled by 1 / √M."""
+    """Cells, rows, columns, canvas; scaled is the mean of a line or canvas, see MEANS_SIDE."""
     if spec.kind != "arc" or spec.height != spec.width:
         raise UnsupportedError(f"{spec.name}: the palette cell needs a square canvas of colours")
     side, symbols = spec.width, spec.vocab_size - END_TOKEN  # a pad is no answer
     row, column, symbol = np.indices((side, side, symbols)).reshape(3, -1)
     kinds = [row * side + column, row * symbols + symbol, column * symbols + symbol, symbol]
     sizes = [spec.seq_len, side * symbols, side * symbols, symbols]
-    members = [symbols, side, side, spec.seq_len]
-    scale = np.repeat(np.array(members) ** -0.5, sizes)
+    line = math.sqrt(MEANS_SIDE) / side
+    scale = np.repeat([symbols**-0.5, line, line, MEANS_SIDE / spec.seq_len], sizes)
     return _geometry(kinds, sizes, scale, (0, 1, 2, 3), side, symbols)
 
 

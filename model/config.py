@@ -56,6 +56,11 @@ class ModelConfig(BaseModel):
         return self
 
     @property
+    def fits_every_size(self) -> bool:
+        """Whether puzzles of all sizes have the same weights, those trained on and others."""
+        return self.cell in ("lattice", "palette")
+
+    @property
     def table_rows(self) -> int:
         """Rows of the task table."""
         return self.tasks * (self.task_variants if self.task_rows == "variant" else 1)

@@ -28,6 +28,9 @@ SYMBOLS = 1 + COLOURS  # the end mark, then the colours; a pad is no answer
 ROLES = 4  # of a pair: its cell is a pad, holds this symbol, another colour, the end mark
 SPECIAL = 2  # end mark and black are told from the other symbols without a task
 RAYS = ((1, 1), (1, -1), (2, 1), (2, -1))  # axis of (B, C, C, …) and direction of each quarter
+# A mean of N unit vectors shrinks by √N: scaled back, all inputs weigh alike. N is always that of a
+# canvas of this side, so that what was learnt on one canvas means the same on another.
+MEANS_SIDE = 10
 NO_SYMBOL_LOGIT = -30.0  # of a pad; finite, so that losses stay finite
 
 
@@ -50,14 +53,11 @@ class PaletteBlock(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         """h: (B, C, C, symbols, D), and the same out."""
         h = rms_norm(h + self._look_around(h))
-        side, symbols = h.shape[1], h.shape[3]
-        # A mean of N unit vectors shrinks by √N: scaled back, all inputs weigh alike.
-        line = math.sqrt(side)
         mixed = self.own(h) + self.rays(look_along(h))
-        mixed = mixed + self.cell(h.mean(3, keepdim=True) * math.sqrt(symbols))
-        mixed = mixed + self.column(h.mean(1, keepdim=True) * line)
-        mixed = mixed + self.row(h.mean(2, keepdim=True) * line)
-        mixed = mixed + self.canvas(h.mean((1, 2), keepdim=True) * side)
+        mixed = mixed + self.cell(h.mean(3, keepdim=True) * math.sqrt(SYMBOLS))
+        mixed = mixed + self.column(h.mean(1, keepdim=True) * math.sqrt(MEANS_SIDE))
+        mixed = mixed + self.row(h.mean(2, keepdim=True) * math.sqrt(MEANS_SIDE))
+        mixed = mixed + self.canvas(h.mean((1, 2), keepdim=True) * MEANS_SIDE)
         gate, up = mixed.chunk(2, dim=-1)
         return rms_norm(h + self.out(F.silu(gate) * up))
 

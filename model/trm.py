@@ -70,6 +70,15 @@ class TinyRecursiveModel(nn.Module):
         for name in ("y_start", "z_start", "y_noise", "z_noise"):
             self.register_buffer(name, truncated_normal(config.hidden_size, std=1.0))
 
+    def for_puzzles(self, specs: tuple[PuzzleSpec, ...]) -> "TinyRecursiveModel":
+        """The same weights for other puzzles, in memory of their own and for evaluation.
+
+        Raises: ShapeError if the puzzles do not suit the cell.
+        """
+        other = TinyRecursiveModel(self.config, specs)
+        other.load_state_dict(self.state_dict())
+        return other.to(self.y_start.device).eval()
+
     def start(self, noise: Tensor, dtype: torch.dtype = torch.float32) -> Carry:
         """The carry before the first step; noise: (B, L) float32, zeros for a plain start.
 

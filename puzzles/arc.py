@@ -270,4 +270,4 @@ def _largest_corner(is_colour: npt.NDArray[np.bool_]) -> tuple[int, int]:
     return (best + 1, int(widths[best])) if areas[best] else (0, 0)
 
 
-ARCS = (Arc(10), Arc(20), Arc(30))
+ARCS = (Arc(10), Arc(15), Arc(20), Arc(30))

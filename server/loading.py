@@ -23,7 +23,7 @@ from server.scheduler import Scheduler
 from server.self_check import check_agreement
 from server.settings import Settings, find_bundle
 from server.solver import Solver
-from server.tasks.catalog import read_rows
+from server.tasks.catalog import TaskRows, read_rows
 from server.tasks.service import Tasks
 from server.tuning import Capacity, measured_capacity
 
@@ -78,7 +78,9 @@ def open_bundles(settings: Settings, before: Sequence[OpenBundle] = ()) -> tuple
     measured = {
         _shape(one.manifest, entry, lane.runtime): Capacity(lane.slots, lane.scheduler.parallel)
         for one in before
-        for entry, lane in zip(one.manifest.graphs, one.lanes, strict=True)
+        for entry in one.manifest.graphs
+        for lane in one.lanes
+        if lane.name == entry.spec.name
     }
     return tuple(
         replace(same[one.raw], path=one.path)
@@ -128,21 +130,35 @@ def _opened(
 ) -> OpenBundle:
     """Raises: BundleError, also where the directory is another one by the time it is read."""
     path, manifest = read.path, read.manifest
-    opened = _open_lanes(path, manifest, manifest.graphs, settings, measured)
-    lanes = {lane.name: lane for lane in opened}
-    voters = _open_voters(path, manifest, settings)
+    lanes: dict[str, Lane] = {}
 
     def all_of(puzzle: str) -> tuple[Lane, ...]:
         return (lanes[puzzle], *(lane for lane in voters if lane.name == puzzle))
 
     tasks = read_rows(path, manifest, all_of)
-    for task in tasks:
-        if task.puzzle not in lanes:
-            raise BundleError(f"{path}: {task.name} is of {task.puzzle}: no such graph")
+    served = _served(path, manifest, tasks)
+    lanes |= {lane.name: lane for lane in _open_lanes(path, manifest, served, settings, measured)}
+    voters = _open_voters(path, manifest, settings)
     if Manifest.read(path) != manifest or _manifest_bytes(path) != read.raw:
         raise BundleError(f"{path}: it changed while it was read")
     log.info("bundle loaded", extra={"bundle": str(path), "model": manifest.name})
     return replace(read, lanes=tuple(lanes.values()), tasks=tasks)
+
+
+def _served(bundle: Path, manifest: Manifest, tasks: Sequence[TaskRows]) -> tuple[GraphEntry, ...]:
+    """The graphs that can be asked. One of a canvas that no known task is on is there for others.
+
+    These are learnt on it, and take the graph with them (`export.reweighting`).
+    Raises: BundleError for a task whose canvas has no graph.
+    """
+    asked = {task.puzzle: task.name for task in tasks}
+    names = {graph.spec.name for graph in manifest.graphs}
+    for puzzle, name in asked.items():
+        if puzzle not in names:
+            raise BundleError(f"{bundle}: {name} is of {puzzle}: no such graph")
+    return tuple(
+        graph for graph in manifest.graphs if not graph.spec.uses_task or graph.spec.name in asked
+    )
 
 
 def _shape(manifest: Manifest, entry: GraphEntry, runtime: str) -> StepShape:

@@ -48,6 +48,7 @@ class Adaptation:
         began = clock()
         known, self._info = load_model(checkpoint), read_info(checkpoint)
         arc = smallest_canvas(known, task)
+        known = known.for_puzzles((arc.spec,))
         plan = plan.model_copy(update={"views": checked_views(known.config, plan.views)})
         likely = likely_embeddings(known.to(device), arc, task.demonstrations[0])
         self._beginning = Beginning(known, arc, task, plan, likely, device, clock, began)
@@ -108,12 +109,17 @@ class Adaptation:
 
 
 def smallest_canvas(trm: TinyRecursiveModel, task: ArcTask) -> Arc:
-    """Raises: DatasetError if no canvas of the model holds every grid of the task."""
-    names = {spec.name for spec in trm.specs}
-    for arc in ARCS:
-        if arc.spec.name in names and task.side <= arc.size:
+    """The smallest that the model was trained on, or the smallest of all if it fits every size.
+
+    Raises: DatasetError if none holds every grid of the task.
+    """
+    trained = {spec.name for spec in trm.specs}
+    known = [arc for arc in ARCS if arc.spec.name in trained]
+    known += ARCS if trm.config.fits_every_size else ()
+    for arc in known:
+        if task.side <= arc.size:
             return arc
     raise DatasetError(
         f"the task has a grid with a side of {task.side} cells; the model knows "
-        f"{', '.join(sorted(names))}"
+        f"{', '.join(sorted(trained))}"
     )

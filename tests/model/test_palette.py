@@ -39,6 +39,30 @@ def logits_of(trm: TinyRecursiveModel, tokens: torch.Tensor, task: int = 0) -> t
     return output.logits[0]
 
 
+def test_the_same_weights_serve_another_canvas() -> None:
+    trm = small_trm(PALETTE, TEN.spec)
+    larger = trm.for_puzzles((TWENTY.spec,))
+    assert (larger.specs, larger.training) == ((TWENTY.spec,), False)
+    with torch.no_grad():
+        larger.body.get_parameter("answer.weight").mul_(2)  # memory of its own
+    full, wide = tokens_of("0123456789/" * 9 + "9876543210"), tokens_of("12/34", 20)
+    assert torch.equal(logits_of(trm, full), logits_of(small_trm(PALETTE, TEN.spec), full))
+    assert logits_of(larger, wide).shape == (400, 12)
+    with pytest.raises(ShapeError, match="sudoku-4x4"):
+        trm.for_puzzles((sudoku(4),))
+
+
+def test_an_even_canvas_is_the_same_whatever_its_side() -> None:
+    """A mean of what is alike everywhere has to weigh the same on every canvas."""
+    trm = small_trm(PALETTE, TEN.spec, TWENTY.spec)
+    block = trm.body.get_submodule("blocks.0")
+    cell = torch.randn(1, 1, 1, SYMBOLS, 8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        block.get_parameter("around").zero_()  # a border differs, and longer ones weigh less
+        of_ten, of_twenty = (block(cell.expand(1, n, n, SYMBOLS, 8))[0, 5, 5] for n in (10, 20))
+    torch.testing.assert_close(of_ten, of_twenty)
+
+
 @pytest.mark.parametrize("more", [{}, {"lenses": 4}, {"lenses": 4, "colour_maps": 2}], ids=str)
 def test_exchanging_colours_in_question_and_task_exchanges_them_in_the_answer(
     more: dict[str, int],

@@ -21,7 +21,7 @@ from puzzles.errors import InvalidGridError, UnsupportedShapeError
 from puzzles.registry import select
 
 FILE = Path(__file__).parents[1] / "data" / "arc_grids.npz"
-TEN, TWENTY, THIRTY = ARCS
+TEN, FIFTEEN, TWENTY, THIRTY = ARCS
 CASES = range(10)
 
 
@@ -70,7 +70,7 @@ def test_a_grid_anywhere_on_the_canvas_has_its_end_marks_beside_it() -> None:
 
 
 def test_the_smallest_canvas_that_fits_is_chosen() -> None:
-    for size, arc in ((1, TEN), (10, TEN), (11, TWENTY), (30, THIRTY)):
+    for size, arc in ((10, TEN), (11, FIFTEEN), (16, TWENTY), (21, THIRTY), (30, THIRTY)):
         assert select("arc", [[0] * size]) is arc
         assert select("arc", [[0]] * size) is arc
         assert select("arc", "/".join("0" * size)) is arc

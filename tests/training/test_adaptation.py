@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 from cli.main import app
 from model.checkpoint import load_model, load_voters, read_info, save_checkpoint
 from puzzles.arc_task import ArcTask
+from puzzles.known_tasks import KNOWN_TASKS_FILE, read_known_tasks
 from tests.training.arc_tasks import fill_task, mirror_task, write_tasks
-from tests.training.task_runs import CPU, plan, small_set, trained
+from tests.training.task_runs import ATTENTION, CPU, plan, small_set, trained
 from training import adaptation_try
 from training.adaptation import Adaptation
 from training.adaptation_plan import AdaptationPlan, AdaptationProgress, Adapted
@@ -112,10 +113,29 @@ def test_what_was_adapted_is_a_checkpoint_that_answers_the_same(
     assert votes(saved) == votes(asked)
 
 
-def test_a_task_that_no_canvas_holds_is_refused(checkpoint: Path) -> None:
-    wide = {"train": [{"input": [[1] * 11], "output": [[1]]}]}
-    with pytest.raises(DatasetError, match="a side of 11 cells; the model knows arc-10x10"):
-        Adaptation(checkpoint, ArcTask.read(wide), AdaptationPlan(), device=CPU)
+WIDE = {"train": [{"input": [[1, 2] * 6], "output": [[1]]}, {"input": [[3]], "output": [[3]]}]}
+
+
+def test_a_task_may_need_a_canvas_that_a_palette_was_not_trained_on(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    adaptation, [learnt], seen = adapted(checkpoint, WIDE)
+    assert (learnt.arc.size, learnt.optimizer_steps) == (15, 12)
+    assert seen[-1].loss < seen[0].loss
+    adaptation.save(tmp_path / "saved", "wide")
+    [known] = read_known_tasks(tmp_path / "saved" / KNOWN_TASKS_FILE)
+    assert (known.puzzle, load_model(tmp_path / "saved").specs) == (
+        "arc-15x15",
+        (learnt.arc.spec,),
+    )
+    _, [small], _ = adapted(checkpoint, fill_task(7))
+    assert small.arc.size == 10
+
+
+def test_a_task_that_no_canvas_of_another_cell_holds_is_refused(tmp_path: Path) -> None:
+    attention = trained(tmp_path, plan(small_set(tmp_path), model=ATTENTION))
+    with pytest.raises(DatasetError, match="a side of 12 cells; the model knows arc-10x10"):
+        Adaptation(attention, ArcTask.read(WIDE), AdaptationPlan(), device=CPU)
 
 
 def test_the_adapt_command(checkpoint: Path, tmp_path: Path) -> None:
