@@ -19,6 +19,7 @@ def adapt_job(
     name: Annotated[str, typer.Option(help="Of the task and of the bundle.")],
     minutes: Annotated[float, typer.Option(min=0, help="Time to learn.")] = 5.0,
     tries: Annotated[int, typer.Option(min=1, help="At most, while there is time.")] = 1,
+    side: Annotated[int, typer.Option(min=0, help="Of grids to come, if larger.")] = 0,
     what: Annotated[Literal["network", "embedding"], typer.Option()] = "network",
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
@@ -48,7 +49,7 @@ def adapt_job(
         torch.set_num_threads(threads)
     known = model if (model / MANIFEST_FILE).exists() else None
     with said_clearly(CheckpointError, DatasetError, DeviceError, ExportError):
-        plan = AdaptationPlan(what=what, minutes=minutes, tries=tries, compile=compiled)
+        plan = AdaptationPlan(what=what, minutes=minutes, tries=tries, side=side, compile=compiled)
         asked, chosen = one_task(task, name), resolve_device(device)
         adaptation = Adaptation(checkpoint_of(model), asked.task, plan, device=chosen)
         run_with_events(adaptation)

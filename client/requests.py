@@ -41,6 +41,7 @@ class RegisterOptions(TypedDict, total=False):
     name: str | None
     minutes: float | None
     tries: int | None
+    side: int | None
     what: Literal["network", "embedding"] | None
 
 

@@ -47,7 +47,7 @@ class Adaptation:
         """Raises: CheckpointError; DatasetError if no canvas of the model holds the task."""
         began = clock()
         known, self._info = load_model(checkpoint), read_info(checkpoint)
-        arc = smallest_canvas(known, task)
+        arc = smallest_canvas(known, max(task.side, plan.side))
         known = known.for_puzzles((arc.spec,))
         plan = plan.model_copy(update={"views": checked_views(known.config, plan.views)})
         likely = likely_embeddings(known.to(device), arc, task.demonstrations[0])
@@ -108,18 +108,18 @@ class Adaptation:
         )
 
 
-def smallest_canvas(trm: TinyRecursiveModel, task: ArcTask) -> Arc:
+def smallest_canvas(trm: TinyRecursiveModel, side: int) -> Arc:
     """The smallest that the model was trained on, or the smallest of all if it fits every size.
 
-    Raises: DatasetError if none holds every grid of the task.
+    Raises: DatasetError if none holds grids of such a side.
     """
     trained = {spec.name for spec in trm.specs}
     known = [arc for arc in ARCS if arc.spec.name in trained]
     known += ARCS if trm.config.fits_every_size else ()
     for arc in known:
-        if task.side <= arc.size:
+        if side <= arc.size:
             return arc
     raise DatasetError(
-        f"the task has a grid with a side of {task.side} cells; the model knows "
+        f"the task has a grid with a side of {side} cells; the model knows "
         f"{', '.join(sorted(trained))}"
     )

@@ -17,7 +17,8 @@ class AdaptationPlan(BaseModel):
 
     what: the embedding alone, or the network too after `embedding_share` of the time, at most
     `embedding_seconds`; held_out_share: how much of the time a demonstration is held out at most;
-    tries: how often the task is learnt from the start, if there is time: the tries vote together.
+    tries: how often the task is learnt from the start, if there is time: the tries vote together;
+    side: of grids to come, if larger than those of the task.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,6 +26,7 @@ class AdaptationPlan(BaseModel):
     what: What = "network"
     minutes: float = Field(default=5.0, gt=0)
     tries: int = Field(default=1, gt=0)
+    side: int = Field(default=0, ge=0)
     embedding_share: float = Field(default=0.15, ge=0, le=1)
     embedding_seconds: float = Field(default=20.0, ge=0)
     held_out_share: float = Field(default=0.5, ge=0, lt=1)

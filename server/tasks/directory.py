@@ -30,7 +30,10 @@ _TASK, _OUTCOME, _FAILURE = "task.json", "outcome.json", "failure.txt"
 
 
 class Registration(BaseModel):
-    """A task as it was handed in. train: pairs as published; model: the bundle to start from."""
+    """A task as it was handed in. train: pairs as published; model: the bundle to start from.
+
+    side: of the grids to come, if they may be larger.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,6 +45,7 @@ class Registration(BaseModel):
     what: What
     minutes: float
     tries: int = 1  # of tasks handed in before there were several
+    side: int | None = None
 
 
 @final

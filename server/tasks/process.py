@@ -35,6 +35,7 @@ def adapting_command(
             "--name": asked.id,
             "--minutes": f"{asked.minutes:g}",
             "--tries": str(asked.tries),
+            "--side": str(asked.side or 0),
             "--what": asked.what,
             "--device": settings.adapt_device,
             "--threads": str(threads),

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
+from puzzles.arc import LARGEST_SIDE
 from puzzles.arc_task import ArcTask
 from server.schemas import LONGEST_DEADLINE_MS, ModelName, Problem, Timing
 
@@ -111,6 +112,13 @@ class TaskRequest(_Wire):
         le=MOST_TRIES,
         description="How often to learn it, while there is time; all that was learnt votes [the "
         "server's].",
+    )
+    side: int | None = Field(
+        None,
+        ge=1,
+        le=LARGEST_SIDE,
+        description="Longest side of the grids to come, questions and answers, where it is more "
+        "than that of the demonstrations: the task is learnt on a canvas that holds them.",
     )
     what: What = Field(
         "network",

@@ -198,10 +198,11 @@ class Tasks:
 
     def _new(self, request: TaskRequest, asked: ArcTask) -> Registration:
         adaptable = self._check_able()
-        largest = max(one.side for one in adaptable)
-        if asked.side > largest:
-            message = f"a grid with a side of {asked.side} cells; the largest canvas has {largest}"
-            raise InvalidTaskError("train", CellProblem(message))
+        side, largest = max(asked.side, request.side or 0), max(one.side for one in adaptable)
+        if side > largest:
+            message = f"a grid with a side of {side} cells; the largest canvas has {largest}"
+            place = "train" if asked.side == side else "side"
+            raise InvalidTaskError(place, CellProblem(message))
         minutes, limit = request.minutes, self._settings.adapt_minutes_limit
         if minutes is not None and minutes > limit:
             raise LimitExceededError("minutes", minutes, limit)
@@ -211,10 +212,11 @@ class Tasks:
             name=request.name,
             created_ms=now_ms,
             train=request.train,
-            model=next(one.model for one in adaptable if asked.side <= one.side),
+            model=next(one.model for one in adaptable if side <= one.side),
             what=request.what,
             minutes=minutes or min(self._settings.adapt_minutes, limit),
             tries=request.tries or self._settings.adapt_tries,
+            side=request.side,
         )
 
     def _check_able(self) -> tuple[Adaptable, ...]:

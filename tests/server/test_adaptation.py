@@ -217,6 +217,7 @@ PAIR = {"input": [[1]], "output": [[2]]}
         ({"train": [PAIR], "minutes": 61}, 422, "invalid_request", "minutes"),
         ({"train": [PAIR], "tries": 0}, 422, "invalid_request", "tries"),
         ({"train": [PAIR], "tries": 17}, 422, "invalid_request", "tries"),
+        ({"train": [PAIR], "side": 31}, 422, "invalid_request", "side"),
         ({"train": [PAIR], "what": "all"}, 422, "invalid_request", "what"),
         ({"train": [PAIR], "name": "x" * 129}, 422, "invalid_request", "name"),
         ({"train": [PAIR | {"input": [[1, 2], [3]]}]}, 422, "invalid_task", "train[0].input"),

@@ -13,7 +13,7 @@ from tests.server.adapting_server import DEADLINE_SECONDS, OTHER, Served, regist
 def test_how_a_task_is_to_be_learnt_reaches_the_process(arc_bundle: Path, tmp_path: Path) -> None:
     served = Served(arc_bundle, tmp_path / "tasks")
     with served.running() as client:
-        register(client, minutes=1.5, tries=5, what="embedding")
+        register(client, minutes=1.5, tries=5, side=9, what="embedding")
         register(client, OTHER)
     directory = TaskDirectory(served.directory)
     settings = Settings(adapt_threads=3)
@@ -21,10 +21,12 @@ def test_how_a_task_is_to_be_learnt_reaches_the_process(arc_bundle: Path, tmp_pa
     options = []
     for asked in directory.registrations():
         said = list(command(asked))
-        told = dict(zip(said[-10::2], said[-9::2], strict=True))
-        options.append([told[f"--{name}"] for name in ("minutes", "tries", "what", "threads")])
+        begin = said.index("--name")
+        told = dict(zip(said[begin::2], said[begin + 1 :: 2], strict=True))
+        names = ("minutes", "tries", "side", "what", "threads")
+        options.append([told[f"--{name}"] for name in names])
     directory.close()
-    assert options == [["1.5", "5", "embedding", "3"], ["5", "2", "network", "3"]]
+    assert options == [["1.5", "5", "9", "embedding", "3"], ["5", "2", "0", "network", "3"]]
 
 
 def test_the_process_ends_with_the_server(arc_bundle: Path, tmp_path: Path) -> None:

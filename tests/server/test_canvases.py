@@ -10,7 +10,7 @@ from export.manifest import MANIFEST_FILE, BundleError
 from puzzles.arc import ARCS
 from server.loading import load_solver
 from server.settings import Settings
-from tests.server.adapting_server import Served, problem, register
+from tests.server.adapting_server import NEW, Served, problem, register
 from tests.server.arc_bundle import TEN
 
 TWENTY = ARCS[2]
@@ -43,9 +43,16 @@ def test_a_larger_task_can_be_handed_in(bundle: Path, tmp_path: Path) -> None:
         assert register(client, WIDE)["state"] in ("queued", "adapting")
         [model] = client.get("/v1/models").json()["models"]
         assert model["puzzles"] == [TEN.spec.name, TWENTY.spec.name]
-        wider = client.post("/v1/tasks", json={"train": [{"input": [[1] * 21], "output": [[1]]}]})
-        assert problem(wider) == (422, "invalid_task")
-        assert "the largest canvas has 20" in wider.text
+        for where, body in (
+            ("train", {"train": [{"input": [[1] * 21], "output": [[1]]}]}),
+            ("side", {"train": NEW, "side": 21}),
+        ):
+            refused = client.post("/v1/tasks", json=body)
+            assert problem(refused) == (422, "invalid_task")
+            [error] = refused.json()["errors"]
+            assert error["field"] == where
+            assert "21 cells; the largest canvas has 20" in error["detail"]
+        assert register(client, NEW, side=20)["state"] in ("queued", "adapting")
 
 
 def test_a_task_without_a_graph_of_its_canvas_is_told(bundle: Path) -> None:

@@ -128,8 +128,9 @@ def test_a_task_may_need_a_canvas_that_a_palette_was_not_trained_on(
         "arc-15x15",
         (learnt.arc.spec,),
     )
-    _, [small], _ = adapted(checkpoint, fill_task(7))
-    assert small.arc.size == 10
+    for side, size in ((0, 10), (10, 10), (16, 20)):
+        _, [learnt], _ = adapted(checkpoint, fill_task(7), side=side, minutes=0.2)
+        assert learnt.arc.size == size
 
 
 def test_a_task_that_no_canvas_of_another_cell_holds_is_refused(tmp_path: Path) -> None:
