@@ -1,6 +1,7 @@
 """ARC on the page: tasks that are known, pasted and drawn, the vote, what cannot be verified."""
 
 import json
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -70,7 +71,11 @@ def test_a_pasted_task_that_nobody_knows_can_be_handed_in(arc: Page, watched: Wa
 def test_how_far_a_task_is_learnt_is_shown(arc: Page) -> None:
     states = iter(("adapting", "adapting", "ready"))
 
+    handed_in: list[Any] = []
+
     def told(route: Route) -> None:
+        if route.request.method == "POST":
+            handed_in.append(route.request.post_data_json)
         state = next(states)
         progress = {"phase": "held_out", "seconds": 1, "seconds_left": 3, "held_out_accuracy": 0.5}
         task = {"id": "task_1", "name": None, "state": state, "progress": progress}
@@ -86,6 +91,9 @@ def test_how_far_a_task_is_learnt_is_shown(arc: Page) -> None:
     expect(arc.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "25")
     expect(progress).to_contain_text("task_1 is learnt")
     expect(arc.get_by_label("A known task")).to_have_value("task_1")
+    [body] = handed_in
+    assert (body["minutes"], body["side"]) == (5, 5)
+    assert sorted(body) == ["minutes", "side", "train"]
 
 
 def test_colours_have_numbers_for_who_wants_them(arc: Page) -> None:

@@ -18,6 +18,14 @@ function newTask() {
 }
 
 /**
+ * Of the questions, which may be larger than the demonstrations.
+ * @param {{input: number[][]}[]} questions
+ */
+function longestSide(questions) {
+  return Math.max(...questions.flatMap(({ input }) => [input.length, input[0].length]));
+}
+
+/**
  * The tab, or what it takes to have one.
  * @param {{puzzles: string[]}[]} models as the server lists them
  */
@@ -40,7 +48,7 @@ class ArcTab {
     /** @type {Votes | null} */
     this.votes = null;
     this.learning = new Learning(
-      () => this.task.train,
+      () => ({ train: this.task.train, side: longestSide(this.task.test) }),
       (id) => this.#learnt(id),
     );
     this.#wire();

@@ -23,11 +23,11 @@ const PHASES = {
 
 export class Learning {
   /**
-   * @param {() => import("./arc_task.js").Pair[]} demonstrations
+   * @param {() => {train: import("./arc_task.js").Pair[], side: number}} asked
    * @param {(id: string) => void} onReady
    */
-  constructor(demonstrations, onReady) {
-    this.demonstrations = demonstrations;
+  constructor(asked, onReady) {
+    this.asked = asked;
     this.onReady = onReady;
     this.notice = new Notice(byId("learn-notice"));
     this.timer = 0;
@@ -50,7 +50,7 @@ export class Learning {
     this.notice.clear();
     clearTimeout(this.timer);
     try {
-      const { body } = await postJson("v1/tasks", { train: this.demonstrations(), minutes });
+      const { body } = await postJson("v1/tasks", { ...this.asked(), minutes });
       announce(`The task ${STATES[/** @type {keyof typeof STATES} */ (body.state)]}.`);
       this.#follow(body);
     } catch (error) {
