@@ -127,7 +127,7 @@ def test_bad_input_is_named(tmp_path: Path, quiet: Progress) -> None:
     bad = write_tasks(tmp_path / "bad.json", {"t": {"train": [{"input": [[1]]}]}})
     with pytest.raises(DatasetError, match=r"bad.json: task t: train\[0\]"):
         build_arc(ArcRequest(TEN, train=(bad,)), tmp_path / "set", quiet)
-    with pytest.raises(DatasetError, match="no such canvas; sides are 10, 20, 30"):
+    with pytest.raises(DatasetError, match="no such canvas; sides are 10, 15, 20, 30"):
         canvas_of_size(11)
     request = ArcRequest(TEN, train=(), without=frozenset({"nobody"}))
     with pytest.raises(DatasetError, match="no file holds nobody"):
