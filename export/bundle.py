@@ -74,8 +74,8 @@ def export_bundle(
     a lattice or a palette, whose weights fit every size, whether they were trained on it or not.
     like: a bundle of the same network, whose float32 step graphs are taken, with these weights,
     instead of being traced again: a second in place of a minute; what does not fit is traced.
-    parity_puzzles: None
-    stands for PARITY_PUZZLES, or for REWEIGHTED_PARITY_PUZZLES of a graph that was taken.
+    parity_puzzles: None stands for PARITY_PUZZLES, or for REWEIGHTED_PARITY_PUZZLES of a graph
+    that was taken.
     Written aside and renamed: on any failure there is nothing at `out`.
     Raises: CheckpointError, ContractError, ParityError; ExportError if `out` exists or a size
     suits no such model.

@@ -22,6 +22,7 @@ from export.reweighting import NETWORK, reweight, write_reweighted_graph
 from export.step_graph import write_step_graph
 from model.checkpoint import load_model, read_info
 from model.trm import Carry, TinyRecursiveModel
+from puzzles.arc import ARCS, Arc
 from tests.model.small import MIXER, save_small, small_trm, sudoku
 
 ARC_SMALL = Path(__file__).resolve().parents[2] / "bundles" / "arc-small"
@@ -90,9 +91,13 @@ def moved(tasks: int) -> TinyRecursiveModel:
     return trm.eval()
 
 
-def test_the_shipped_arc_graph_computes_what_pytorch_does_with_new_weights(tmp_path: Path) -> None:
-    trm = moved(tasks=1)
-    [spec] = trm.specs
+@pytest.mark.parametrize("arc", ARCS, ids=lambda arc: arc.spec.name)
+def test_the_shipped_arc_graphs_compute_what_pytorch_does_with_new_weights(
+    arc: Arc, tmp_path: Path
+) -> None:
+    """On every canvas that a task may be learnt on, also those that the network never saw."""
+    spec = arc.spec
+    trm = moved(tasks=1).for_puzzles((spec,))
     write_reweighted_graph(trm, spec, ARC_SMALL, tmp_path / "step.onnx")
     rng = np.random.default_rng(0)
     rows, task = 3, np.array([0, 5, 7])
