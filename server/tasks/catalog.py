@@ -11,6 +11,7 @@ from export.manifest import BundleError, Manifest
 from puzzles.arc import Variant
 from puzzles.arc_task import ArcTask, InvalidTaskError, between
 from puzzles.known_tasks import read_known_tasks
+from puzzles.registry import by_name
 from server.choice import Choice
 from server.lane import Lane
 
@@ -49,6 +50,11 @@ class TaskRows:
     variants: int
     trained_steps: int
     lanes: Callable[[], tuple[Lane, ...]]
+
+    @property
+    def side(self) -> int:
+        """Of the canvas, in cells."""
+        return by_name(self.puzzle).spec.height
 
 
 @dataclass(frozen=True)
@@ -104,10 +110,11 @@ class TaskCatalog:
             raise UnknownTaskError.of_name(name)
         return Recognised(choice.of(found, f"the task {name}"), Variant())
 
-    def recognise(self, task: ArcTask, choice: Choice = ANY_MODEL) -> Recognised:
+    def recognise(self, task: ArcTask, choice: Choice = ANY_MODEL, *, side: int = 0) -> Recognised:
         """The known task with these demonstrations, turned, recoloured or in another order.
 
-        Takes seconds the first time: call it off the event loop.
+        side: of the largest grid to come: where several know the task, one whose canvas holds it
+        goes first. Takes seconds the first time: call it off the event loop.
         Raises: UnknownTaskError, UnknownModelError, NotServedError.
         """
         with self._lock:
@@ -116,7 +123,8 @@ class TaskCatalog:
             found = self._by_key.get(task.canonical.key)
         if not found:
             raise UnknownTaskError.of_demonstrations()
-        rows = choice.of(found, "a task with these demonstrations")
+        holding = {model: rows for model, rows in found.items() if side <= rows.side}
+        rows = choice.of(holding or found, "a task with these demonstrations")
         there = between(rows.task.canonical, task.canonical)
         if not there:
             raise UnknownTaskError.of_demonstrations()

@@ -25,7 +25,8 @@ router = APIRouter(responses=PROBLEMS)
 def register(body: TaskRequest, response: Response, solver: AppSolver, tasks: AppTasks) -> Task:
     """Make a task known: 201 if it is, in whatever colours and turned as may be; else 202.
 
-    In that case it is learnt from its demonstrations when its turn comes.
+    In that case, and where `side` is more than its canvas has, it is learnt from its
+    demonstrations when its turn comes.
     """
     if solver.state == "draining":
         raise DrainingError

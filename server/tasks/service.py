@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import final
 
 from export.manifest import BundleError, Manifest
+from puzzles.arc import ARCS
 from puzzles.arc_task import ArcTask, InvalidTaskError
 from puzzles.errors import CellProblem
 from server.effort import LimitExceededError
@@ -98,17 +99,21 @@ class Tasks:
     def register(self, request: TaskRequest) -> Task:
         """A task that is known already, or one that will be learnt; the same twice is one.
 
+        Unless its canvas is too small for the grids to come: then it is learnt on a larger one.
         Raises: InvalidTaskError, LimitExceededError, AdaptationUnavailableError,
         AdaptationQueueFullError, StorageError.
         """
         asked = ArcTask.read({"train": request.train})
+        side = max(asked.side, request.side or 0)
         with self._registering:
             try:
-                return self.get(self._solver.catalog.recognise(asked).rows.name)
+                rows = self._solver.catalog.recognise(asked, side=side).rows
+                if side <= rows.side:
+                    return self.get(rows.name)
             except UnknownTaskError:
                 pass
             for task in self._known.values():
-                if _read(task).canonical.key == asked.canonical.key:
+                if _holds(task, asked, side):
                     return self._again(task)
             task = self._new(request, asked)
             self._directory.create(task)
@@ -260,5 +265,9 @@ def _adaptable(bundles: Sequence[OpenBundle]) -> tuple[Adaptable, ...]:
     return tuple(sorted(found, key=lambda one: one.side))
 
 
-def _read(task: Registration) -> ArcTask:
-    return ArcTask.read({"train": task.train})
+def _holds(task: Registration, asked: ArcTask, side: int) -> bool:
+    """Whether it is the asked one, on a canvas for grids with a side of so many cells."""
+    read = ArcTask.read({"train": task.train})
+    own = max(read.side, task.side or 0)
+    canvas = next(arc.size for arc in ARCS if own <= arc.size)
+    return side <= canvas and read.canonical.key == asked.canonical.key

@@ -39,7 +39,8 @@ def prepare_ballot(request: TaskSolveRequest, solver: Solver, arrived_s: float) 
     choice = solver.loaded.choice(request.model)
     questions = [read_colours(f"test[{i}]", raw) for i, raw in enumerate(request.test)]
     if request.task is None:
-        found = solver.catalog.recognise(ArcTask.read({"train": request.train}), choice)
+        asked, side = ArcTask.read({"train": request.train}), max(max(q.shape) for q in questions)
+        found = solver.catalog.recognise(asked, choice, side=side)
     else:
         found = solver.catalog.named(request.task, choice)
     rows = found.rows
@@ -70,7 +71,10 @@ def _seen_by(
     assert isinstance(arc, Arc)
     if max(question.shape) > arc.size:
         height, width = question.shape
-        message = f"{height}×{width} cells; the task is known on {arc.size}×{arc.size}"
+        message = (
+            f"{height}×{width} cells; the task is known on {arc.size}×{arc.size}; "
+            "POST /v1/tasks with a `side` can have it learnt on more"
+        )
         raise InvalidTaskError(place, CellProblem(message))
     return [(lanes[i % len(lanes)], arc.view(question, i // len(lanes))) for i in range(views)]
 

@@ -34,7 +34,11 @@ def main(mode: str, task: Path, bundle: Path, source: Path, task_id: str) -> int
     aside = bundle.with_name("bundle.partial")
     shutil.rmtree(aside, ignore_errors=True)
     shutil.copytree(source, aside)
-    known = KnownTask(task_id, ARCS[0].spec.name, ArcTask.read(json.loads(task.read_text())))
+    asked = json.loads(task.read_text())
+    shown = ArcTask.read(asked)
+    side = max(shown.side, asked["side"] or 0)
+    canvas = next(arc for arc in ARCS if side <= arc.size)
+    known = KnownTask(task_id, canvas.spec.name, shown)
     manifest = Manifest.read(aside)
     assert manifest.tasks is not None
     write_known_tasks(aside / manifest.tasks.file, [known])

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from export.manifest import MANIFEST_FILE, BundleError
-from puzzles.arc import ARCS
+from puzzles.arc import ARCS, Arc
+from puzzles.arc_task import ArcTask
 from server.loading import load_solver
 from server.settings import Settings
-from tests.server.adapting_server import NEW, Served, problem, register
-from tests.server.arc_bundle import TEN
+from server.tasks.catalog import TaskCatalog, TaskRows
+from tests.server.adapting_server import NEW, Served, ask, problem, register, state
+from tests.server.arc_bundle import TASKS, TEN
 
 TWENTY = ARCS[2]
 WIDE = [{"input": [[1, 2] * 6], "output": [[1]]}]
@@ -53,6 +55,57 @@ def test_a_larger_task_can_be_handed_in(bundle: Path, tmp_path: Path) -> None:
             assert error["field"] == where
             assert "21 cells; the largest canvas has 20" in error["detail"]
         assert register(client, NEW, side=20)["state"] in ("queued", "adapting")
+
+
+def test_a_known_task_is_learnt_on_a_larger_canvas_where_one_is_asked_for(
+    bundle: Path, tmp_path: Path
+) -> None:
+    fill = TASKS["fill"]["train"]
+    served = Served(bundle, tmp_path / "tasks")
+    with served.running() as client:
+        small = register(client, NEW)["id"]
+        wide, large = (register(client, train, side=18)["id"] for train in (fill, NEW))
+        for task_id in (small, wide, large):
+            state(client, task_id, "ready")
+        for body, known in (
+            ({"train": fill}, "fill"),
+            ({"train": fill, "side": 10}, "fill"),
+            ({"train": fill, "side": 20}, wide),
+            ({"train": NEW, "side": 9}, small),
+            ({"train": NEW[::-1], "side": 11}, large),
+        ):
+            response = client.post("/v1/tasks", json=body)
+            assert (response.status_code, response.json()["id"]) == (201, known)
+        refused = ask(client, task="fill", test=[[[1] * 12]])
+        assert problem(refused) == (422, "invalid_task")
+        assert "POST /v1/tasks with a `side`" in refused.json()["errors"][0]["detail"]
+    assert served.begun == [small, wide, large]
+
+
+def test_what_waits_is_the_same_task_only_on_a_canvas_that_is_large_enough(
+    bundle: Path, tmp_path: Path
+) -> None:
+    served = Served(bundle, tmp_path / "tasks")
+    served.mode = "wait"
+    with served.running() as client:
+        small = register(client, NEW, side=4)["id"]
+        assert register(client, NEW[::-1], side=10)["id"] == small
+        large = register(client, NEW, side=16)["id"]
+        assert register(client, NEW, side=20)["id"] == large != small
+
+
+def test_questions_go_to_a_canvas_that_holds_them() -> None:
+    task = ArcTask.read(TASKS["fill"])
+
+    def on(canvas: Arc) -> TaskRows:
+        name = canvas.spec.name
+        return TaskRows(name, name, task, f"model of {name}", 0, 2, 1, lambda: ())
+
+    catalog = TaskCatalog([on(TWENTY), on(TEN), on(ARCS[3])])
+    for side, canvas in ((0, TWENTY), (20, TWENTY), (21, ARCS[3]), (30, ARCS[3])):
+        assert catalog.recognise(task, side=side).rows.name == canvas.spec.name
+    few = TaskCatalog([on(TEN)])
+    assert few.recognise(task, side=11).rows.side == 10
 
 
 def test_a_task_without_a_graph_of_its_canvas_is_told(bundle: Path) -> None:
