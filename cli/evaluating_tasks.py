@@ -11,7 +11,9 @@ from rich.table import Table
 from cli.console import console, errors
 
 if TYPE_CHECKING:
+    from model.stepper import Stepper
     from training.task_scores import TaskScores
+    from training.task_solves import Answered
 
 STDOUT = Path("-")
 
@@ -38,7 +40,7 @@ def evaluate_tasks(request: TaskRequest, progress: Progress) -> None:
 
     Raises: BundleError, CheckpointError, DatasetError, DeviceError, EvaluationError.
     """
-    from export.subject import open_subject
+    from export.subject import open_subject, open_voters
     from model.checkpoint import read_info
     from puzzles.arc import Arc
     from puzzles.registry import by_name
@@ -46,7 +48,7 @@ def evaluate_tasks(request: TaskRequest, progress: Progress) -> None:
     from training.task_picture import draw_tasks
     from training.task_scores import scored, submission
     from training.task_set import TaskSet
-    from training.task_solves import answer_all
+    from training.task_solves import answer_all, together
 
     task_set = TaskSet.open(request.data, with_answers=True)
     arc = by_name(task_set.info.puzzle)
@@ -57,16 +59,26 @@ def evaluate_tasks(request: TaskRequest, progress: Progress) -> None:
     subject = open_subject(
         request.model, arc.spec.name, threads=request.threads, device=request.device
     )
-    bar = progress.add_task("views", total=len(asked.questions) * views)
-    answered = answer_all(
-        subject.stepper,
-        arc,
-        asked.questions,
-        views=views,
-        max_steps=request.max_steps,
-        on_rows=lambda rows: progress.update(bar, completed=rows),
+    voters = open_voters(
+        request.model, arc.spec.name, threads=request.threads, device=request.device
     )
-    scores = scored(answered, asked.answers, views=views, max_steps=request.max_steps)
+    steppers = [subject.stepper, *voters]
+    rows = len(asked.questions) * views
+    bar = progress.add_task("views", total=len(steppers) * rows)
+
+    def ask(number: int, stepper: "Stepper") -> "list[Answered]":
+        return answer_all(
+            stepper,
+            arc,
+            asked.questions,
+            views=views,
+            max_steps=request.max_steps,
+            on_rows=lambda done: progress.update(bar, completed=number * rows + done),
+        )
+
+    answered = together([ask(i, stepper) for i, stepper in enumerate(steppers)])
+    all_views = len(steppers) * views
+    scores = scored(answered, asked.answers, views=all_views, max_steps=request.max_steps)
     _hand_over(scores, request, subject.name)
     if request.submission is not None:
         request.submission.write_text(json.dumps(submission(answered)) + "\n")

@@ -13,6 +13,7 @@ from cli import (
     bench_engine,
     bench_http,
     bench_step,
+    combining,
     data,
     evaluating,
     exporting,
@@ -57,6 +58,7 @@ def create_app() -> typer.Typer:
     foreign = {"allow_extra_args": True, "ignore_unknown_options": True}
     ponder.command(add_help_option=False, context_settings=foreign)(serving.serve)
     ponder.command()(serving.solve)
+    ponder.command()(combining.combine)
     ponder.command()(exporting.export)
     ponder.command()(exporting.import_reference)
     ponder.command()(inspecting.inspect)

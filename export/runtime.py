@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from export.manifest import BundleError, Manifest
+from export.manifest import BundleError, GraphEntry, Manifest
 from model.stepper import StepAnswers, Stepper
 from puzzles.kind import PuzzleSpec
 
@@ -47,7 +47,13 @@ class OnnxStepper(Stepper):
         if puzzle not in graphs:
             wanted = "several graphs, name one" if puzzle is None else f"no graph for {puzzle}"
             raise BundleError(f"{bundle}: {wanted}; it has {', '.join(graphs)}")
-        entry = graphs[puzzle]
+        return cls.of_entry(bundle, graphs[puzzle], threads=threads)
+
+    @classmethod
+    def of_entry(
+        cls, bundle: Path, entry: GraphEntry, *, threads: int | None = None
+    ) -> "OnnxStepper":
+        """The graph of an entry of a bundle's manifest."""
         return cls(
             bundle / entry.file,
             entry.spec,

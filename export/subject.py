@@ -11,7 +11,7 @@ from export.kernel_runtime import KernelStepper
 from export.manifest import MANIFEST_FILE, BundleError, Manifest
 from export.runtime import OnnxStepper
 from kernel.isa import Precision, UnsupportedError
-from model.checkpoint import CheckpointError, load_model, read_info, weights_sha256
+from model.checkpoint import CheckpointError, load_model, load_voters, read_info, weights_sha256
 from model.devices import resolve_device
 from model.stepper import Stepper, TorchStepper
 from puzzles.restarts import Restart
@@ -67,6 +67,29 @@ def open_subject(
         weights_sha256(path, "ema"),
         torch.cuda.get_device_name(resolved) if resolved.type == "cuda" else None,
     )
+
+
+def open_voters(
+    path: Path, puzzle: str, *, threads: int | None = None, device: str = "cpu"
+) -> list[Stepper]:
+    """The further networks of what `open_subject` opens, which vote on tasks; mostly none.
+
+    Raises: BundleError, CheckpointError, DeviceError.
+    """
+    if (path / MANIFEST_FILE).exists():
+        entries = Manifest.read(path).voters
+        return [
+            OnnxStepper.of_entry(path, entry, threads=threads)
+            for entry in entries
+            if entry.spec.name == puzzle
+        ]
+    resolved = resolve_device(device)
+    return [
+        TorchStepper(trm.to(resolved), spec)
+        for trm in load_voters(path)
+        for spec in trm.specs
+        if spec.name == puzzle
+    ]
 
 
 def _open_stepper(

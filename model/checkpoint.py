@@ -2,7 +2,7 @@
 
 model.json          config, puzzle specs, optimizer steps, metrics, versions
 ema.safetensors     averaged weights: what is evaluated, exported and served
-voter-2.safetensors … of a further network, where a task was learnt several times; and so on
+voter-2.safetensors … of a further network that votes on the same tasks; and so on
 raw.safetensors     the weights that training goes on with
 tasks.json          the tasks that it has embeddings of, if any (puzzles.known_tasks)
 resume.json         everything else of a training run; absent in imported checkpoints
@@ -115,6 +115,7 @@ def copy_weights(checkpoint: Path, out: Path) -> None:
     """The averaged weights and what they are, without the rest of a run, as a new checkpoint."""
     out.mkdir(parents=True)
     kept = [checkpoint / MODEL_FILE, *checkpoint.glob("ema.safetensors*")]
+    kept += checkpoint.glob("voter-*.safetensors*")
     tasks = checkpoint / KNOWN_TASKS_FILE
     for file in [*kept, *([tasks] if tasks.exists() else [])]:
         shutil.copyfile(file, out / file.name)

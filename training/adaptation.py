@@ -7,7 +7,8 @@ out at first: whether the others lead to it is the only honest word on whether t
 understood. Then it is learnt from too.
 
 Mostly a task is learnt by heart long before time is up, and what was made of it hangs on chance:
-time that is left goes into further tries, and all tries vote.
+time that is left goes into further tries, and all tries vote. Where several networks know the
+tasks, each try begins with another of them.
 """
 
 import time
@@ -17,7 +18,7 @@ from typing import final
 
 import torch
 
-from model.checkpoint import load_model, read_info, save_checkpoint
+from model.checkpoint import load_model, load_voters, read_info, save_checkpoint
 from model.trm import TinyRecursiveModel
 from puzzles.arc import ARCS, Arc
 from puzzles.arc_task import ArcTask
@@ -27,7 +28,6 @@ from training.adaptation_plan import AdaptationPlan, AdaptationProgress, Adapted
 from training.adaptation_try import Beginning, Try
 from training.dataset import DatasetError
 from training.known_table import checked_views
-from training.nearest import likely_embeddings
 from training.task_solves import Answered, answers_to, together
 
 
@@ -46,12 +46,17 @@ class Adaptation:
     ) -> None:
         """Raises: CheckpointError; DatasetError if no canvas of the model holds the task."""
         began = clock()
-        known, self._info = load_model(checkpoint), read_info(checkpoint)
-        arc = smallest_canvas(known, max(task.side, plan.side))
-        known = known.for_puzzles((arc.spec,))
-        plan = plan.model_copy(update={"views": checked_views(known.config, plan.views)})
-        likely = likely_embeddings(known.to(device), arc, task.demonstrations[0])
-        self._beginning = Beginning(known, arc, task, plan, likely, device, clock, began)
+        self._info = read_info(checkpoint)
+        networks = [load_model(checkpoint), *load_voters(checkpoint)]
+        arc = smallest_canvas(networks[0], max(task.side, plan.side))
+        self._plan = plan.model_copy(update={"views": checked_views(self._info.config, plan.views)})
+        self._task, self._clock, self._began = task, clock, began
+        self._beginnings = [
+            Beginning(
+                trm.for_puzzles((arc.spec,)).to(device), arc, task, self._plan, device, clock, began
+            )
+            for trm in networks
+        ]
         self._tries: list[Adapted] = []
 
     def run(
@@ -64,13 +69,13 @@ class Adaptation:
         A try may take all the time that is left; another one begins if there is as much left as
         the last one took.
         """
-        clock, plan = self._beginning.clock, self._beginning.plan
-        began = self._beginning.began
+        began, plan = self._began, self._plan
         ends = began + 60 * plan.minutes
         for number in range(plan.tries):
-            one = Try(self._beginning, number).run(began, ends, on_progress, stop)
+            beginning = self._beginnings[number % len(self._beginnings)]
+            one = Try(beginning, number).run(began, ends, on_progress, stop)
             self._tries.append(one)
-            began = clock()
+            began = self._clock()
             if stop() or ends - began < one.seconds:
                 break
         return tuple(self._tries)
@@ -79,7 +84,7 @@ class Adaptation:
         self, name: str, questions: Sequence[Grid], *, tries: int | None = None
     ) -> list[Answered]:
         """What the tries, or the first so many, answer together to questions of the task."""
-        plan = self._beginning.plan
+        plan = self._plan
         return together(
             [
                 answers_to(
@@ -95,7 +100,7 @@ class Adaptation:
         state = first.trm.state_dict()
         of_task = {"config": first.trm.config, "specs": first.trm.specs}
         info = self._info.model_copy(update=of_task | {"name": f"{self._info.name}+{name}"})
-        shown = ArcTask(self._beginning.task.demonstrations)
+        shown = ArcTask(self._task.demonstrations)
         known = KnownTask(name, first.arc.spec.name, shown)
         save_checkpoint(
             out,

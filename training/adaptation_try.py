@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import final
 
@@ -21,7 +22,7 @@ from training.adaptation_plan import (
 )
 from training.assembly import averaged_model
 from training.lane import TrainingLane
-from training.nearest import nearest_embedding
+from training.nearest import likely_embeddings, nearest_embedding
 from training.optimizers import OptimizerGroup
 from training.recipe import Halting, Lane, Loss, Optimizer, Recipe, Source, TaskTraining
 from training.task_set import NamedTask
@@ -34,19 +35,20 @@ ENOUGH_EXACT = 0.995  # of the rows that halted since the last check: there is n
 
 @dataclass(frozen=True)
 class Beginning:
-    """What all tries begin with, and when the first did by the clock.
-
-    likely: (K, R, E) embeddings to begin from, `training.nearest`.
-    """
+    """What all tries with one network begin with, and when the first of all did by the clock."""
 
     known: TinyRecursiveModel
     arc: Arc
     task: ArcTask
     plan: AdaptationPlan
-    likely: Tensor
     device: torch.device
     clock: Callable[[], float]
     began: float
+
+    @cached_property
+    def likely(self) -> Tensor:
+        """(K, R, E) embeddings to begin from; found when first asked for, which takes seconds."""
+        return likely_embeddings(self.known, self.arc, self.task.demonstrations[0])
 
 
 @final

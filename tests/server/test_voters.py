@@ -10,14 +10,16 @@ from starlette.testclient import TestClient
 
 from export.inspection import inspect_bundle
 from export.manifest import BundleError, Manifest
+from export.subject import open_voters
 from model.checkpoint import load_model, load_voters
-from model.stepper import TorchStepper
+from model.stepper import FRESH, TorchStepper
 from model.trm import TinyRecursiveModel
 from server.app import create_app
 from server.loading import load_solver, open_task_lanes
 from server.settings import Settings
 from tests.model.small import small_trm
 from tests.server.arc_bundle import GRID, KNOWING, STEPS, TEN, arc_trm, write_arc_bundle
+from training.known_table import checkpoint_of
 from training.task_solves import Question, answer_all, together
 
 SEEDS = (4, 5)  # of the further networks
@@ -100,6 +102,23 @@ def test_all_are_looked_at(bundle: Path) -> None:
     found = inspect_bundle(bundle, lambda *_: [])
     assert len(found.graphs) == 3
     assert found.problems == ()
+
+
+def test_the_same_networks_are_evaluated_and_adapted_from(bundle: Path) -> None:
+    checkpoint = bundle.with_name("checkpoint")
+    inside = checkpoint_of(bundle)
+    assert len(load_voters(inside)) == len(SEEDS)
+    tokens = TEN.encode(TEN.on_canvas(np.array(GRID, np.uint8)))[None]
+    fresh, noise = np.array([FRESH]), np.zeros((1, arc_trm().state_len(len(tokens[0]))), np.float32)
+    logits = [
+        [stepper.step(tokens, fresh, noise, np.array([3])).q_halt for stepper in steppers]
+        for steppers in (
+            open_voters(path, TEN.spec.name, threads=1) for path in (bundle, inside, checkpoint)
+        )
+    ]
+    assert len(np.unique(logits[2])) == len(SEEDS)
+    np.testing.assert_allclose(logits[0], logits[2], atol=1e-5)
+    np.testing.assert_array_equal(logits[1], logits[2])
 
 
 def test_a_learnt_task_has_a_lane_for_each(bundle: Path) -> None:
