@@ -47,6 +47,7 @@ def create_app() -> typer.Typer:
         help="Train, export and serve small recursive models that solve puzzles.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
     )
     ponder.callback()(of_all_commands)
     ponder.command()(evaluating.evaluate)

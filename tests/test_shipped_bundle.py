@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from export.manifest import Manifest
+from model.checkpoint import load_voters
 from puzzles.kind import Verdict
 from puzzles.registry import select
 from server.app import create_app
@@ -123,8 +124,9 @@ def test_the_manifest_vouches_for_every_graph() -> None:
     assert manifest.accuracy
 
 
-def test_the_bundle_is_small() -> None:
-    size = sum(path.stat().st_size for path in SUDOKU.iterdir())
+@pytest.mark.parametrize("bundle", [SUDOKU, ARC], ids=lambda path: path.name)
+def test_the_bundles_are_small(bundle: Path) -> None:
+    size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
     assert size < 12 * 2**20
 
 
@@ -147,6 +149,7 @@ def test_the_arc_bundle_can_be_adapted_from() -> None:
     manifest = Manifest.read(ARC)
     assert manifest.tasks is not None
     assert manifest.tasks.tasks == 312
+    assert len(manifest.voters) == len(load_voters(ARC / manifest.tasks.checkpoint)) == 1
     held_out = (ROOT / "recipes" / "arc_held_out.txt").read_text().splitlines()
     names = [entry["name"] for entry in json.loads((ARC / "tasks.json").read_text())]
     assert not set(names) & set(held_out)
