@@ -76,7 +76,7 @@ def evaluate(
     ] = False,
     views: Annotated[
         int | None,
-        typer.Option(min=1, help="Of an ARC question, to vote [all variants of a task]."),
+        typer.Option(min=1, help="Of an ARC question, by each network [all variants of a task]."),
     ] = None,
     task: Annotated[list[str] | None, typer.Option(help="Only these ARC tasks.")] = None,
     submission: Annotated[

@@ -17,11 +17,10 @@ from model.checkpoint import (
     read_info,
     save_checkpoint,
 )
-from model.trm import TinyRecursiveModel
+from model.trm import TASK_TABLE, TinyRecursiveModel
 from puzzles.arc_task import InvalidTaskError
 from puzzles.known_tasks import KNOWN_TASKS_FILE, KnownTask, read_known_tasks
 
-TABLE = "body.tasks"
 Key = tuple[str, str, bytes]  # name, canvas and demonstrations of a task
 
 
@@ -104,5 +103,5 @@ def _check_alike(first: _Member, other: _Member) -> None:
 def _rows_of(trm: TinyRecursiveModel, places: Sequence[int]) -> dict[str, Tensor]:
     """The weights, with the rows of these tasks in this order as the table."""
     state = trm.state_dict()
-    by_task = state[TABLE].unflatten(0, (trm.config.tasks, -1))
-    return state | {TABLE: by_task[list(places)].flatten(0, 1)}
+    by_task = state[TASK_TABLE].unflatten(0, (trm.config.tasks, -1))
+    return state | {TASK_TABLE: by_task[list(places)].flatten(0, 1)}

@@ -19,6 +19,7 @@ from model.sequence import SequenceBody
 from puzzles.kind import PuzzleSpec
 
 HALT_BIAS = -5.0  # a new model believes that nothing is solved
+TASK_TABLE = "body.tasks"  # what a network's state calls its task embeddings
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.trm import TinyRecursiveModel
+from model.trm import TASK_TABLE, TinyRecursiveModel
 from puzzles.arc import Arc
 from puzzles.arc_task import ArcTask, Pair
 from training.adaptation_plan import (
@@ -200,7 +200,7 @@ def _with_one_task(beginning: Beginning, pairs: tuple[Pair, ...]) -> TinyRecursi
     known, arc = beginning.known, beginning.arc
     trm = TinyRecursiveModel(known.config.model_copy(update={"tasks": 1}), (arc.spec,))
     rows = nearest_embedding(known, arc, beginning.likely, pairs)
-    trm.load_state_dict(known.state_dict() | {"body.tasks": rows})
+    trm.load_state_dict(known.state_dict() | {TASK_TABLE: rows})
     return trm.to(known.y_start.device)
 
 

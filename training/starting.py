@@ -6,13 +6,12 @@ from pathlib import Path
 import torch
 
 from model.checkpoint import CheckpointError, load_model, mismatches
-from model.trm import TinyRecursiveModel
+from model.trm import TASK_TABLE, TinyRecursiveModel
 from puzzles.known_tasks import KnownTask
 from training.known_table import checkpoint_of, first_tasks
 from training.recipe import RecipeError
 from training.run_state import resolve_checkpoint
 
-TASK_TABLE = "body.tasks"
 FREE = {"tasks", "latent_recursions", "deep_recursions", "halt_from"}  # no weight's shape hangs on
 
 

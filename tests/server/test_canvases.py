@@ -9,11 +9,14 @@ import pytest
 from export.manifest import MANIFEST_FILE, BundleError
 from puzzles.arc import ARCS, Arc
 from puzzles.arc_task import ArcTask
+from server.lane import Lane
 from server.loading import load_solver
 from server.settings import Settings
 from server.tasks.catalog import TaskCatalog, TaskRows
+from server.tasks.schemas import TaskSolveRequest
+from server.tasks.voting import prepare_ballot
 from tests.server.adapting_server import NEW, Served, ask, problem, register, state
-from tests.server.arc_bundle import TASKS, TEN
+from tests.server.arc_bundle import GRID, TASKS, TEN
 
 TWENTY = ARCS[2]
 WIDE = [{"input": [[1, 2] * 6], "output": [[1]]}]
@@ -106,6 +109,25 @@ def test_questions_go_to_a_canvas_that_holds_them() -> None:
         assert catalog.recognise(task, side=side).rows.name == canvas.spec.name
     few = TaskCatalog([on(TEN)])
     assert few.recognise(task, side=11).rows.side == 10
+
+
+def test_demonstrations_are_asked_where_the_largest_question_fits(bundle: Path) -> None:
+    class OpenedError(Exception):
+        """Its lanes were asked for."""
+
+    def on(canvas: Arc) -> TaskRows:
+        def lanes() -> tuple[Lane, ...]:
+            raise OpenedError(canvas.size)
+
+        name = canvas.spec.name
+        return TaskRows(name, name, ArcTask.read(TASKS["fill"]), name, 0, 2, 1, lanes)
+
+    solver = load_solver(Settings(bundles=(bundle,), threads=1, slots=1))
+    solver.catalog.replace([on(TEN), on(TWENTY)])
+    for questions, size in (([GRID], 10), ([GRID, [[1] * 12]], 20), ([[[1]] * 11], 20)):
+        request = TaskSolveRequest(kind="arc", train=TASKS["fill"]["train"], test=questions)
+        with pytest.raises(OpenedError, match=str(size)):
+            prepare_ballot(request, solver, 0.0)
 
 
 def test_a_task_without_a_graph_of_its_canvas_is_told(bundle: Path) -> None:
