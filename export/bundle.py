@@ -2,11 +2,11 @@
 
 import logging
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from export.errors import ExportError
+from export.graph_writer import PARITY_PUZZLES, GraphWriter, compare_solves
 from export.kernel_runtime import KernelStepper
 from export.lattice_weights import lattice_weights
 from export.manifest import (
@@ -14,18 +14,12 @@ from export.manifest import (
     GraphEntry,
     KernelEntry,
     Manifest,
-    ParityReport,
     Precision,
     SourceCheckpoint,
     TaskTable,
     file_sha256,
 )
-from export.parity import MAX_SUPERVISION_STEPS, compare, solve_all
-from export.parity_cases import draw_cases
-from export.precision import reduce_precision
-from export.reweighting import write_reweighted_graph
-from export.runtime import OnnxStepper
-from export.step_graph import OPSET, write_step_graph
+from export.step_graph import OPSET
 from kernel.lattice import LatticeKernel
 from kernel.weights import LatticeWeights
 from model.body import ShapeError
@@ -37,20 +31,14 @@ from model.checkpoint import (
     read_info,
     weights_sha256,
 )
-from model.stepper import Stepper, TorchStepper
 from model.trm import TinyRecursiveModel
+from puzzles.arc_task import InvalidTaskError
 from puzzles.kind import PuzzleSpec
-from puzzles.known_tasks import KNOWN_TASKS_FILE
+from puzzles.known_tasks import KNOWN_TASKS_FILE, read_known_tasks
 from puzzles.restarts import Restart
 
 log = logging.getLogger(__name__)
 
-PARITY_PUZZLES = 200
-# Of a graph that was compared so with other weights: if these were not where they should be, that
-# would show in every puzzle, and soon.
-REWEIGHTED_PARITY_PUZZLES = 8
-REWEIGHTED_PARITY_STEPS = 4  # supervision steps: a fresh one and three that go on
-PARITY_SEED = 0
 KERNEL_FILE = "kernel-weights.npz"
 CHECKPOINT_DIRECTORY = "checkpoint"
 DEFAULT_NOISE_SCALE = 0.5  # of a lattice's restarts; what its recipe trains with
@@ -72,7 +60,8 @@ def export_bundle(
 
     precision: of the step graphs; a lattice's compiled kernel has its own. also: further sizes for
     a lattice or a palette, whose weights fit every size, whether they were trained on it or not.
-    like: a bundle of the same network, whose float32 step graphs are taken, with these weights,
+    The graph of a canvas that no known task is on knows one task: it is there to be taken.
+    like: a bundle of the same networks, whose float32 step graphs are taken, with these weights,
     instead of being traced again: a second in place of a minute; what does not fit is traced.
     parity_puzzles: None stands for PARITY_PUZZLES, or for REWEIGHTED_PARITY_PUZZLES of a graph
     that was taken.
@@ -82,11 +71,12 @@ def export_bundle(
     """
     if out.exists():
         raise ExportError(f"{out} exists; a bundle is never overwritten")
-    info, trm = read_info(checkpoint), _load(checkpoint, also)
+    info, trm = read_info(checkpoint), _for_sizes(load_model(checkpoint), also)
     aside = out.with_name(f"{out.name}.partial")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     try:
+        graphs = GraphWriter(aside, precision, parity_puzzles, like, _canvases(checkpoint))
         manifest = Manifest(
             name=name or info.name,
             cell=info.config.cell,
@@ -97,12 +87,9 @@ def export_bundle(
             trained_supervision_steps=info.trained_supervision_steps,
             source=_source(checkpoint, info),
             restart=restart_of(info, noise_scale),
-            graphs=tuple(
-                _export_graph(trm, spec, aside, precision, parity_puzzles, like)
-                for spec in trm.specs
-            ),
+            graphs=graphs.write(trm),
             kernel=_export_kernel(trm, aside, parity_puzzles or PARITY_PUZZLES),
-            tasks=_export_tasks(checkpoint, info, aside, precision, parity_puzzles, like),
+            tasks=_export_tasks(checkpoint, info, graphs, also),
             accuracy=accuracy,
         )
         manifest.write(aside)
@@ -113,85 +100,14 @@ def export_bundle(
     return manifest
 
 
-def _load(checkpoint: Path, also: tuple[PuzzleSpec, ...]) -> TinyRecursiveModel:
-    """Averaged weights, for the puzzles that they were trained on and some more."""
-    trained = load_model(checkpoint)
+def _for_sizes(trained: TinyRecursiveModel, also: tuple[PuzzleSpec, ...]) -> TinyRecursiveModel:
+    """For the puzzles that it was trained on and some more. Raises: ExportError."""
     if not also:
         return trained
     try:
         return trained.for_puzzles(tuple(dict.fromkeys((*trained.specs, *also))))
     except ShapeError as error:
         raise ExportError(f"further sizes: {error}") from error
-
-
-def check_parity(
-    trm: TinyRecursiveModel,
-    spec: PuzzleSpec,
-    graph: Path,
-    puzzles: int,
-    precision: Precision = "float32",
-    max_steps: int = MAX_SUPERVISION_STEPS,
-) -> ParityReport:
-    """Compare whole solves of the model and of its graph. Raises: ParityError."""
-    stepper = OnnxStepper(
-        graph, spec, state_len=trm.state_len(spec.seq_len), hidden_size=trm.config.hidden_size
-    )
-    return _compare_solves(trm, stepper, puzzles, precision, max_steps)
-
-
-def _compare_solves(
-    trm: TinyRecursiveModel,
-    stepper: Stepper,
-    puzzles: int,
-    precision: Precision = "float32",
-    max_steps: int = MAX_SUPERVISION_STEPS,
-) -> ParityReport:
-    spec, rng = stepper.spec, np.random.default_rng(PARITY_SEED)
-    tasks = trm.config.tasks * trm.config.task_variants
-    cases = draw_cases(spec, puzzles, state_len=stepper.state_len, tasks=tasks, rng=rng)
-    ours = solve_all(TorchStepper(trm, spec), cases, max_steps)
-    return compare(ours, solve_all(stepper, cases, max_steps), spec.name, precision)
-
-
-def _export_graph(
-    trm: TinyRecursiveModel,
-    spec: PuzzleSpec,
-    directory: Path,
-    precision: Precision,
-    parity_puzzles: int | None,
-    like: Path | None,
-    name: str = "step",
-) -> GraphEntry:
-    path = directory / f"{name}-{spec.name}.onnx"
-    parity = None
-    if like is not None and precision == "float32":
-        parity = _take_graph(trm, spec, path, like, parity_puzzles or REWEIGHTED_PARITY_PUZZLES)
-    if parity is None:
-        write_step_graph(trm, spec, path)
-        reduce_precision(path, precision)
-        parity = check_parity(trm, spec, path, parity_puzzles or PARITY_PUZZLES, precision)
-    log.info("step graph agrees", extra={"puzzle": spec.name, **parity.model_dump()})
-    return GraphEntry(
-        spec=spec,
-        file=path.name,
-        sha256=file_sha256(path),
-        precision=precision,
-        state_len=trm.state_len(spec.seq_len),
-        hidden_size=trm.config.hidden_size,
-        parity=parity,
-    )
-
-
-def _take_graph(
-    trm: TinyRecursiveModel, spec: PuzzleSpec, path: Path, like: Path, parity_puzzles: int
-) -> ParityReport | None:
-    """Write the graph of the bundle `like` with these weights; None if it has to be traced."""
-    try:
-        write_reweighted_graph(trm, spec, like, path)
-        return check_parity(trm, spec, path, parity_puzzles, max_steps=REWEIGHTED_PARITY_STEPS)
-    except ExportError as error:  # what is wrong with that graph is nothing against a new one
-        log.warning("%s is traced again: %s", path.name, error, extra={"puzzle": spec.name})
-        return None
 
 
 def _export_kernel(
@@ -206,18 +122,24 @@ def _export_kernel(
     parity = {}
     for spec in trm.specs:
         kernel = LatticeKernel.open(weights, spec, precision="float32")
-        parity[spec.name] = _compare_solves(trm, KernelStepper(kernel, spec), parity_puzzles)
+        parity[spec.name] = compare_solves(trm, KernelStepper(kernel, spec), parity_puzzles)
         log.info("compiled kernel agrees", extra={"puzzle": spec.name})
     return KernelEntry(file=path.name, sha256=file_sha256(path), parity=parity)
 
 
+def _canvases(checkpoint: Path) -> frozenset[str]:
+    """Those that its known tasks are on, if it knows any. Raises: ExportError."""
+    path = checkpoint / KNOWN_TASKS_FILE
+    if not path.exists():
+        return frozenset()
+    try:
+        return frozenset(task.puzzle for task in read_known_tasks(path))
+    except InvalidTaskError as error:
+        raise ExportError(str(error)) from error
+
+
 def _export_tasks(
-    checkpoint: Path,
-    info: CheckpointInfo,
-    directory: Path,
-    precision: Precision,
-    parity_puzzles: int | None,
-    like: Path | None,
+    checkpoint: Path, info: CheckpointInfo, graphs: GraphWriter, also: tuple[PuzzleSpec, ...]
 ) -> TaskTable | None:
     """The known tasks, the networks that vote on them, and what adapting to others begins with.
 
@@ -225,21 +147,28 @@ def _export_tasks(
     """
     if not (checkpoint / KNOWN_TASKS_FILE).exists():
         return None
-    path = directory / KNOWN_TASKS_FILE
+    path = graphs.directory / KNOWN_TASKS_FILE
     shutil.copyfile(checkpoint / KNOWN_TASKS_FILE, path)
-    copy_weights(checkpoint, directory / CHECKPOINT_DIRECTORY)
+    copy_weights(checkpoint, graphs.directory / CHECKPOINT_DIRECTORY)
     return TaskTable(
         file=path.name,
         sha256=file_sha256(path),
         tasks=info.config.tasks,
         variants=info.config.task_variants,
         checkpoint=CHECKPOINT_DIRECTORY,
-        voters=tuple(
-            _export_graph(voter, spec, directory, precision, parity_puzzles, like, f"voter-{i}")
-            for i, voter in enumerate(load_voters(checkpoint), 2)
-            for spec in voter.specs
-        ),
+        voters=tuple(_export_voters(checkpoint, info, graphs, also)),
     )
+
+
+def _export_voters(
+    checkpoint: Path, info: CheckpointInfo, graphs: GraphWriter, also: tuple[PuzzleSpec, ...]
+) -> Iterator[GraphEntry]:
+    """One of further sizes is there to be taken: networks of one shape need only one."""
+    shapes = [info.config]
+    for number, voter in enumerate(load_voters(checkpoint), 2):
+        sizes = () if voter.config in shapes else also
+        shapes.append(voter.config)
+        yield from graphs.write(_for_sizes(voter, sizes), f"voter-{number}")
 
 
 def _source(checkpoint: Path, info: CheckpointInfo) -> SourceCheckpoint:

@@ -51,9 +51,10 @@ def write_reweighted_graph(
 ) -> None:
     """Write the step graph that the bundle `like` has of a puzzle, with the weights of `trm`.
 
+    Of several networks' graphs that of the same network.
     Raises: ReweightingError naming all that does not fit; ContractError.
     """
-    graph = onnx.load(_graph_of(like, spec))
+    graph = _graph_of(like, spec, trm.config)
     reweight(graph, trm)
     onnx.checker.check_model(graph, full_check=True)
     check_contract(graph.graph, spec, trm.state_len(spec.seq_len), trm.config.hidden_size)
@@ -81,15 +82,20 @@ def reweight(graph: onnx.ModelProto, trm: TinyRecursiveModel) -> None:
                 axis.dim_value = size
 
 
-def _graph_of(bundle: Path, spec: PuzzleSpec) -> Path:
+def _graph_of(bundle: Path, spec: PuzzleSpec, config: ModelConfig) -> onnx.ModelProto:
+    """Of this network, or the first one if there is none."""
     try:
-        graphs = Manifest.read(bundle).graphs
+        manifest = Manifest.read(bundle)
     except BundleError as error:
         raise ReweightingError("step graph with other weights", [str(error)]) from error
-    for graph in graphs:
-        if graph.spec == spec and graph.precision == graph.dtype == "float32":
-            return bundle / graph.file
-    raise ReweightingError(str(bundle), [f"no float32 graph for {spec.name}"])
+    graphs = [
+        onnx.load(bundle / entry.file)
+        for entry in (*manifest.graphs, *manifest.voters)
+        if entry.spec == spec and entry.precision == entry.dtype == "float32"
+    ]
+    if not graphs:
+        raise ReweightingError(str(bundle), [f"no float32 graph for {spec.name}"])
+    return next((graph for graph in graphs if not _network_problems(graph, config)), graphs[0])
 
 
 def _network_problems(graph: onnx.ModelProto, config: ModelConfig) -> list[str]:

@@ -48,6 +48,7 @@ class CheckpointInfo(BaseModel):
     """What model.json says.
 
     refuted_q: a halt logit below it says that a question has no solution, if that was trained.
+    voters: of the further networks; where older checkpoints do not say, all are like `config`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +60,7 @@ class CheckpointInfo(BaseModel):
     optimizer_steps: int = Field(ge=0)
     trained_supervision_steps: int = Field(gt=0)
     refuted_q: float | None = None
+    voters: tuple[ModelConfig, ...] = ()
     metrics: dict[str, float] = {}
     versions: dict[str, str] = {}
 
@@ -86,9 +88,9 @@ def save_checkpoint(
     raw: dict[str, Tensor],
     resume: dict[str, Any] | None,
     known_tasks: Sequence[KnownTask] = (),
-    voters: Sequence[dict[str, Tensor]] = (),
+    voters: Sequence[TinyRecursiveModel] = (),
 ) -> None:
-    """Write a new checkpoint directory. voters: averaged weights of further networks.
+    """Write a new checkpoint directory. voters: further networks, whatever `info` says of them.
 
     Raises: FileExistsError rather than replace one.
     """
@@ -99,15 +101,16 @@ def save_checkpoint(
     aside.mkdir(parents=True)
     write_in_pieces(weights_file(aside, "ema"), save(_plain(ema)))
     write_in_pieces(weights_file(aside, "raw"), save(_plain(raw)))
-    for number, weights in enumerate(voters, 2):
-        write_in_pieces(voter_file(aside, number), save(_plain(weights)))
+    for number, voter in enumerate(voters, 2):
+        write_in_pieces(voter_file(aside, number), save(_plain(voter.state_dict())))
     if resume is not None:
         tree, arrays = pack(resume)
         write_in_pieces(aside / RESUME_ARRAYS, save(arrays))
         (aside / RESUME_FILE).write_text(json.dumps(tree) + "\n")
     if known_tasks:
         write_known_tasks(aside / KNOWN_TASKS_FILE, known_tasks)
-    (aside / MODEL_FILE).write_text(info.model_dump_json(indent=1) + "\n")
+    said = info.model_copy(update={"voters": tuple(voter.config for voter in voters)})
+    (aside / MODEL_FILE).write_text(said.model_dump_json(indent=1) + "\n")
     aside.rename(directory)
 
 
@@ -151,11 +154,10 @@ def load_model(directory: Path, weights: Weights = "ema") -> TinyRecursiveModel:
 def load_voters(directory: Path) -> list[TinyRecursiveModel]:
     """The further networks of a checkpoint, mostly none. Raises: CheckpointError."""
     info = read_info(directory)
-    voters: list[TinyRecursiveModel] = []
-    while (path := voter_file(directory, 2 + len(voters))).exists():
-        trm = TinyRecursiveModel(info.config, info.specs)
-        load_weights(trm, path)
-        voters.append(trm.eval())
+    configs = info.voters or (info.config,) * len([*directory.glob("voter-*.safetensors")])
+    voters = [TinyRecursiveModel(config, info.specs).eval() for config in configs]
+    for number, trm in enumerate(voters, 2):
+        load_weights(trm, voter_file(directory, number))
     return voters
 
 

@@ -1,13 +1,11 @@
 """Several networks that know the same tasks, as one checkpoint: all of them vote.
 
-Networks of one shape that were trained apart are wrong in different ways (docs/adr/0019).
+Networks that were trained apart are wrong in different ways (docs/adr/0019).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from torch import Tensor
 
 from model.checkpoint import (
     CheckpointError,
@@ -17,7 +15,6 @@ from model.checkpoint import (
     read_info,
     save_checkpoint,
 )
-from model.trm import TASK_TABLE, TinyRecursiveModel
 from puzzles.arc_task import InvalidTaskError
 from puzzles.known_tasks import KNOWN_TASKS_FILE, KnownTask, read_known_tasks
 
@@ -48,28 +45,28 @@ def combine(checkpoints: Sequence[Path], out: Path, *, name: str | None = None) 
     keys = [key for key in first.places if all(key in other.places for other in others)]
     if not keys:
         raise CheckpointError("these checkpoints know no task in common")
-    states = [
-        _rows_of(trm, [member.places[key] for key in keys])
+    networks = [
+        trm.for_tasks([member.places[key] for key in keys])
         for member in members
         for trm in (load_model(member.path), *load_voters(member.path))
     ]
     info = first.info.model_copy(
         update={
             "name": name or first.info.name,
-            "config": first.info.config.model_copy(update={"tasks": len(keys)}),
+            "config": networks[0].config,
             "metrics": {},  # were of one of them
         }
     )
     save_checkpoint(
         out,
         info,
-        ema=states[0],
-        raw=states[0],
+        ema=networks[0].state_dict(),
+        raw=networks[0].state_dict(),
         resume=None,
         known_tasks=tuple(first.tasks[first.places[key]] for key in keys),
-        voters=states[1:],
+        voters=networks[1:],
     )
-    return info
+    return read_info(out)
 
 
 def _read(path: Path) -> _Member:
@@ -88,20 +85,17 @@ def _read(path: Path) -> _Member:
 
 
 def _check_alike(first: _Member, other: _Member) -> None:
-    """Raises: CheckpointError."""
-    ours, theirs = (one.info.config.model_dump(exclude={"tasks"}) for one in (first, other))
+    """Sizes may differ; what is asked of a network and how may not. Raises: CheckpointError."""
+    ours, theirs = (
+        {
+            "cell": one.info.config.cell,
+            "task_variants": str(one.info.config.task_variants),
+            "puzzles": ", ".join(spec.name for spec in one.info.specs),
+        }
+        for one in (first, other)
+    )
     apart = [
         f"{key} {theirs[key]} in place of {ours[key]}" for key in ours if ours[key] != theirs[key]
     ]
-    if first.info.specs != other.info.specs:
-        known = [", ".join(spec.name for spec in one.info.specs) for one in (other, first)]
-        apart.append(" in place of ".join(known))
     if apart:
         raise CheckpointError(f"{other.path} is not like {first.path}: {'; '.join(apart)}")
-
-
-def _rows_of(trm: TinyRecursiveModel, places: Sequence[int]) -> dict[str, Tensor]:
-    """The weights, with the rows of these tasks in this order as the table."""
-    state = trm.state_dict()
-    by_task = state[TASK_TABLE].unflatten(0, (trm.config.tasks, -1))
-    return state | {TASK_TABLE: by_task[list(places)].flatten(0, 1)}

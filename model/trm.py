@@ -4,6 +4,7 @@ Source: TRM paper (arXiv 2510.04871), Figure 3. The paper's y is the reference c
 is z_L. This module knows neither losses nor batches that roll: one call is one supervision step.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -78,6 +79,15 @@ class TinyRecursiveModel(nn.Module):
         """
         other = TinyRecursiveModel(self.config, specs)
         other.load_state_dict(self.state_dict())
+        return other.to(self.y_start.device).eval()
+
+    def for_tasks(self, places: Sequence[int]) -> "TinyRecursiveModel":
+        """The same network, knowing these of its tasks alone, in this order; for evaluation."""
+        state = self.state_dict()
+        by_task = state[TASK_TABLE].unflatten(0, (self.config.tasks, -1))
+        config = self.config.model_copy(update={"tasks": len(places)})
+        other = TinyRecursiveModel(config, self.specs)
+        other.load_state_dict(state | {TASK_TABLE: by_task[list(places)].flatten(0, 1)})
         return other.to(self.y_start.device).eval()
 
     def start(self, noise: Tensor, dtype: torch.dtype = torch.float32) -> Carry:

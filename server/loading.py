@@ -1,7 +1,7 @@
 """From bundle directories to a solver that is loaded and warm."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -105,7 +105,7 @@ def open_task_lanes(bundle: Path, settings: Settings) -> tuple[Lane, ...]:
     manifest = Manifest.read(bundle)
     slots = {"slots": settings.slots or TASK_SLOTS}
     [lane] = _open_lanes(bundle, manifest, manifest.graphs, settings.model_copy(update=slots))
-    return (lane, *_open_voters(bundle, manifest, settings))
+    return (lane, *_open_voters(bundle, manifest, {lane.name}, settings))
 
 
 def _read(bundle: Path) -> OpenBundle:
@@ -138,7 +138,7 @@ def _opened(
     tasks = read_rows(path, manifest, all_of)
     served = _served(path, manifest, tasks)
     lanes |= {lane.name: lane for lane in _open_lanes(path, manifest, served, settings, measured)}
-    voters = _open_voters(path, manifest, settings)
+    voters = _open_voters(path, manifest, {task.puzzle for task in tasks}, settings)
     if Manifest.read(path) != manifest or _manifest_bytes(path) != read.raw:
         raise BundleError(f"{path}: it changed while it was read")
     log.info("bundle loaded", extra={"bundle": str(path), "model": manifest.name})
@@ -170,11 +170,17 @@ def _shape(manifest: Manifest, entry: GraphEntry, runtime: str) -> StepShape:
     )
 
 
-def _open_voters(bundle: Path, manifest: Manifest, settings: Settings) -> tuple[Lane, ...]:
-    """Lanes of the further networks that vote on a bundle's tasks. Raises: BundleError."""
+def _open_voters(
+    bundle: Path, manifest: Manifest, canvases: Set[str], settings: Settings
+) -> tuple[Lane, ...]:
+    """Lanes of the further networks that vote on a bundle's tasks, which are on these canvases.
+
+    Raises: BundleError.
+    """
     slots = {"slots": settings.slots or TASK_SLOTS}
+    asked = [entry for entry in manifest.voters if entry.spec.name in canvases]
     few = settings.model_copy(update=slots)
-    return tuple(_open_lanes(bundle, manifest, manifest.voters, few))
+    return tuple(_open_lanes(bundle, manifest, asked, few))
 
 
 def _open_lanes(

@@ -9,7 +9,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from export.manifest import Manifest
-from model.checkpoint import load_voters
+from model.checkpoint import load_model, load_voters
+from puzzles.arc import ARCS
 from puzzles.kind import Verdict
 from puzzles.registry import select
 from server.app import create_app
@@ -149,7 +150,12 @@ def test_the_arc_bundle_can_be_adapted_from() -> None:
     manifest = Manifest.read(ARC)
     assert manifest.tasks is not None
     assert manifest.tasks.tasks == 312
-    assert len(manifest.voters) == len(load_voters(ARC / manifest.tasks.checkpoint)) == 1
+    networks = [load_model(ARC / "checkpoint"), *load_voters(ARC / "checkpoint")]
+    assert [trm.config.colour_maps for trm in networks] == [0, 0, 2]
+    # Whatever a task is learnt from takes its graph from here, on whatever canvas.
+    canvases = [arc.spec.name for arc in ARCS]
+    assert [graph.spec.name for graph in manifest.graphs] == canvases
+    assert [graph.spec.name for graph in manifest.voters] == [canvases[0], *canvases]
     held_out = (ROOT / "recipes" / "arc_held_out.txt").read_text().splitlines()
     names = [entry["name"] for entry in json.loads((ARC / "tasks.json").read_text())]
     assert not set(names) & set(held_out)

@@ -109,7 +109,7 @@ class Adaptation:
             raw=state,
             resume=None,
             known_tasks=(known,),
-            voters=[one.trm.state_dict() for one in others],
+            voters=[one.trm for one in others],
         )
 
 

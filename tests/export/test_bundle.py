@@ -7,8 +7,8 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-import export.bundle
-from export.bundle import check_parity, export_bundle
+import export.graph_writer
+from export.bundle import export_bundle
 from export.contract import check_contract
 from export.errors import (
     AnswerMismatchError,
@@ -17,6 +17,7 @@ from export.errors import (
     ParityError,
     ShapeMismatchError,
 )
+from export.graph_writer import check_parity
 from export.manifest import Accuracy, BundleError, EffortBudget, Efforts, Manifest
 from export.record import read_accuracy, read_efforts, record_accuracy, record_efforts
 from export.step_graph import OPSET, write_step_graph
@@ -138,7 +139,7 @@ def test_nothing_is_left_when_parity_fails(tmp_path: Path, monkeypatch: pytest.M
         write_step_graph(trm, spec, path)
         corrupt(path, "z_start")
 
-    monkeypatch.setattr(export.bundle, "write_step_graph", write_corrupt)
+    monkeypatch.setattr(export.graph_writer, "write_step_graph", write_corrupt)
     with pytest.raises(AnswerMismatchError) as raised:
         export_bundle(checkpoint, tmp_path / "bundle", parity_puzzles=40)
     assert "cells differ" in raised.value.problems[0]

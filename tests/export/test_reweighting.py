@@ -15,12 +15,13 @@ from onnx import TensorProto, numpy_helper
 from typer.testing import CliRunner
 
 from cli.main import create_app
-from export.bundle import REWEIGHTED_PARITY_STEPS, check_parity, export_bundle
+from export.bundle import export_bundle
 from export.errors import ParityError, ReweightingError
+from export.graph_writer import REWEIGHTED_PARITY_STEPS, check_parity
 from export.manifest import Manifest, file_sha256
 from export.reweighting import NETWORK, reweight, write_reweighted_graph
 from export.step_graph import write_step_graph
-from model.checkpoint import load_model, read_info
+from model.checkpoint import load_model, load_voters, read_info
 from model.trm import Carry, TinyRecursiveModel
 from puzzles.arc import ARCS, Arc
 from tests.model.small import MIXER, save_small, small_trm, sudoku
@@ -78,9 +79,10 @@ def test_whole_solves_are_those_of_the_model_whose_weights_it_took(
     assert check_parity(trm, graph.spec, tmp_path / "step.onnx", 40).same_answers == 40
 
 
-def moved(tasks: int) -> TinyRecursiveModel:
-    """The shipped ARC network for other tasks, every weight a little elsewhere."""
-    known = load_model(ARC_SMALL / "checkpoint")
+def moved(tasks: int, network: int = 0) -> TinyRecursiveModel:
+    """A shipped ARC network for other tasks, every weight a little elsewhere."""
+    checkpoint = ARC_SMALL / "checkpoint"
+    known = [load_model(checkpoint), *load_voters(checkpoint)][network]
     trm = TinyRecursiveModel(known.config.model_copy(update={"tasks": tasks}), known.specs)
     rng = torch.Generator().manual_seed(0)
     state = known.state_dict()
@@ -91,13 +93,14 @@ def moved(tasks: int) -> TinyRecursiveModel:
     return trm.eval()
 
 
+@pytest.mark.parametrize("network", [0, 2], ids=["first", "with maps of colours"])
 @pytest.mark.parametrize("arc", ARCS, ids=lambda arc: arc.spec.name)
 def test_the_shipped_arc_graphs_compute_what_pytorch_does_with_new_weights(
-    arc: Arc, tmp_path: Path
+    arc: Arc, network: int, tmp_path: Path
 ) -> None:
     """On every canvas that a task may be learnt on, also those that the network never saw."""
     spec = arc.spec
-    trm = moved(tasks=1).for_puzzles((spec,))
+    trm = moved(tasks=1, network=network).for_puzzles((spec,))
     write_reweighted_graph(trm, spec, ARC_SMALL, tmp_path / "step.onnx")
     rng = np.random.default_rng(0)
     rows, task = 3, np.array([0, 5, 7])

@@ -16,8 +16,10 @@ from model.checkpoint import (
     CheckpointError,
     load_model,
     load_resume,
+    load_voters,
     read_info,
     save_checkpoint,
+    voter_file,
     weights_file,
     weights_sha256,
 )
@@ -42,6 +44,33 @@ def test_a_saved_model_comes_back_with_equal_weights(checkpoint: Path) -> None:
     expected = saved.state_dict()
     assert loaded.state_dict().keys() == expected.keys()
     assert all(torch.equal(expected[name], value) for name, value in loaded.state_dict().items())
+
+
+def test_further_networks_come_back_each_of_its_own_size(tmp_path: Path) -> None:
+    first, *others = (
+        small_trm(LATTICE.model_copy(update={"hidden_size": size}), sudoku(4), seed=size)
+        for size in (8, 8, 12)
+    )
+    path, info = tmp_path / "several", read_info(save_small(first, tmp_path / "first"))
+    state = first.state_dict()
+    save_checkpoint(path, info, ema=state, raw=state, resume=None, voters=others)
+    for saved, loaded in zip(others, load_voters(path), strict=True):
+        assert loaded.config == saved.config
+        assert not loaded.training
+        assert torch.equal(loaded.halt.weight, saved.halt.weight)
+    voter_file(path, 2).unlink()
+    with pytest.raises(CheckpointError, match=r"voter-2\.safetensors: no such file"):
+        load_voters(path)
+
+
+def test_what_an_older_checkpoint_does_not_say_of_further_networks(tmp_path: Path) -> None:
+    first, second = (small_trm(LATTICE, sudoku(4), seed=seed) for seed in (1, 2))
+    path, info = tmp_path / "two", read_info(save_small(first, tmp_path / "first"))
+    state = first.state_dict()
+    save_checkpoint(path, info, ema=state, raw=state, resume=None, voters=(second,))
+    edit_model_json(path, voters=[])
+    [loaded] = load_voters(path)
+    assert torch.equal(loaded.halt.weight, second.halt.weight)
 
 
 def test_raw_weights_are_kept_beside_the_averaged_ones(checkpoint: Path) -> None:

@@ -81,10 +81,26 @@ def test_what_all_know_is_kept_with_the_rows_of_each(tmp_path: Path) -> None:
     assert torch.equal(rows(voters[1], 0)[1], rows(load_model(third), 0)[1])
 
 
+def test_networks_of_other_sizes_vote_too(tmp_path: Path) -> None:
+    first = knowing(tmp_path / "first", ("x", "y"), 1)
+    wide = knowing(tmp_path / "wide", ("y", "x", "z"), 2, hidden_size=16, latent_recursions=2)
+    info = combine((first, wide), tmp_path / "both")
+    [voter] = load_voters(tmp_path / "both")
+    assert (info.config.hidden_size, info.voters) == (8, (voter.config,))
+    wider = load_model(wide)
+    assert voter.config == wider.config.model_copy(update={"tasks": 2})
+    assert torch.equal(torch.stack(rows(voter, 0, 1)), torch.stack(rows(wider, 1, 0)))
+
+
 def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
     first = knowing(tmp_path / "first", ("x", "y"), 1)
     for name, other, said in (
-        ("wider", knowing(tmp_path / "wider", ("x",), 2, hidden_size=16), "hidden_size 16 in pla"),
+        ("views", knowing(tmp_path / "views", ("x",), 2, task_variants=3), "task_variants 3 in p"),
+        (
+            "cell",
+            knowing(tmp_path / "cell", ("x",), 2, cell="attention"),
+            "cell attention in place",
+        ),
         ("canvas", knowing(tmp_path / "canvas", ("x",), 2, canvas=1), "arc-15x15 in place of arc"),
         ("none", save_small(small_trm(MIXER, ARCS[0].spec), tmp_path / "none"), "knows no tasks"),
         ("apart", knowing(tmp_path / "apart", ("z", "made"), 2), "no task in common"),

@@ -32,8 +32,8 @@ def test_a_known_task_is_answered_by_a_vote_that_nobody_verifies(arc: Page) -> N
     expect(answer).to_have_attribute(
         "aria-label", "First answer, 5 by 5: 00000 00000 00000 00500 55155"
     )
-    expect(arc.locator("figure.answer").first).to_contain_text("16 of 16 views, 100 %")
-    assert arc.locator(".views li").count() == 16
+    expect(arc.locator("figure.answer").first).to_contain_text("24 of 24 views, 100 %")
+    assert arc.locator(".views li").count() == 24
     expect(arc.get_by_role("region", name="Answers")).to_contain_text("No rule can verify ARC.")
 
 

@@ -49,7 +49,7 @@ def write_arc_bundle(
         raw=state,
         resume=None,
         known_tasks=known,
-        voters=[voter.state_dict() for voter in voters],
+        voters=voters,
     )
     export_bundle(checkpoint, directory / "bundle", parity_puzzles=8, like=like)
     return directory / "bundle"

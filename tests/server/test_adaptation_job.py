@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from export.bundle import REWEIGHTED_PARITY_STEPS
+from export.graph_writer import REWEIGHTED_PARITY_STEPS
 from export.manifest import Manifest
 from puzzles.known_tasks import read_known_tasks
 from tests.training.arc_tasks import fill_task, write_tasks

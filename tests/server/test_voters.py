@@ -1,5 +1,7 @@
 """A bundle in which several networks know the same tasks: all their views vote."""
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,12 +10,16 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from export.errors import ReweightingError
+from export.graph_writer import check_parity
 from export.inspection import inspect_bundle
-from export.manifest import BundleError, Manifest
+from export.manifest import MANIFEST_FILE, BundleError, Manifest
+from export.reweighting import write_reweighted_graph
 from export.subject import open_voters
 from model.checkpoint import load_model, load_voters
 from model.stepper import FRESH, TorchStepper
 from model.trm import TinyRecursiveModel
+from puzzles.arc import ARCS
 from server.app import create_app
 from server.loading import load_solver, open_task_lanes
 from server.settings import Settings
@@ -22,11 +28,12 @@ from tests.server.arc_bundle import GRID, KNOWING, STEPS, TEN, arc_trm, write_ar
 from training.known_table import checkpoint_of
 from training.task_solves import Question, answer_all, together
 
-SEEDS = (4, 5)  # of the further networks
+WIDER = KNOWING.model_copy(update={"hidden_size": 12})  # the last network is of another size
 
 
 def networks() -> list[TinyRecursiveModel]:
-    return [arc_trm(), *(small_trm(KNOWING, TEN.spec, seed=seed) for seed in SEEDS)]
+    further = ((KNOWING, 4), (WIDER, 5))
+    return [arc_trm(), *(small_trm(config, TEN.spec, seed=seed) for config, seed in further)]
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +114,7 @@ def test_all_are_looked_at(bundle: Path) -> None:
 def test_the_same_networks_are_evaluated_and_adapted_from(bundle: Path) -> None:
     checkpoint = bundle.with_name("checkpoint")
     inside = checkpoint_of(bundle)
-    assert len(load_voters(inside)) == len(SEEDS)
+    assert len(load_voters(inside)) == 2
     tokens = TEN.encode(TEN.on_canvas(np.array(GRID, np.uint8)))[None]
     fresh, noise = np.array([FRESH]), np.zeros((1, arc_trm().state_len(len(tokens[0]))), np.float32)
     logits = [
@@ -116,7 +123,7 @@ def test_the_same_networks_are_evaluated_and_adapted_from(bundle: Path) -> None:
             open_voters(path, TEN.spec.name, threads=1) for path in (bundle, inside, checkpoint)
         )
     ]
-    assert len(np.unique(logits[2])) == len(SEEDS)
+    assert len(np.unique(logits[2])) == 2
     np.testing.assert_allclose(logits[0], logits[2], atol=1e-5)
     np.testing.assert_array_equal(logits[1], logits[2])
 
@@ -128,12 +135,30 @@ def test_a_learnt_task_has_a_lane_for_each(bundle: Path) -> None:
     ] * 3
 
 
+def test_each_is_learnt_from_with_its_own_graph(bundle: Path, tmp_path: Path) -> None:
+    for config in (KNOWING, WIDER):
+        trm = small_trm(config.model_copy(update={"tasks": 1}), TEN.spec, seed=6)
+        path = tmp_path / f"{config.hidden_size}.onnx"
+        write_reweighted_graph(trm, TEN.spec, bundle, path)
+        assert check_parity(trm, TEN.spec, path, 4, max_steps=2).same_answers == 4
+    deeper = WIDER.model_copy(update={"latent_recursions": 2})
+    with pytest.raises(ReweightingError, match="it is of another network"):
+        write_reweighted_graph(small_trm(deeper, TEN.spec), TEN.spec, bundle, tmp_path / "no.onnx")
+
+
+def test_of_further_canvases_no_lane_is_opened(bundle: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(bundle, tmp_path / "copy")
+    manifest = json.loads((copy / MANIFEST_FILE).read_text())
+    voters = manifest["tasks"]["voters"]
+    voters.append(voters[-1] | {"spec": ARCS[1].spec.model_dump()})
+    (copy / MANIFEST_FILE).write_text(json.dumps(manifest))
+    [opened] = load_solver(Settings(bundles=(copy,), threads=1, slots=1)).loaded.bundles
+    assert {lane.name for task in opened.tasks for lane in task.lanes()} == {TEN.spec.name}
+    assert len(opened.tasks[0].lanes()) == 3
+
+
 def test_a_damaged_one_is_refused(bundle: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    for file in bundle.iterdir():
-        if file.is_file():
-            (copy / file.name).write_bytes(file.read_bytes())
+    copy = shutil.copytree(bundle, tmp_path / "copy")
     (copy / "voter-3-arc-10x10.onnx").write_bytes(b"")
     with pytest.raises(BundleError, match=r"voter-3-arc-10x10\.onnx: sha256"):
         load_solver(Settings(bundles=(copy,), threads=1, slots=1))
