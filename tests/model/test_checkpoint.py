@@ -19,7 +19,6 @@ from model.checkpoint import (
     load_voters,
     read_info,
     save_checkpoint,
-    voter_file,
     weights_file,
     weights_sha256,
 )
