@@ -190,20 +190,36 @@ class Code:
 
     def total(self, vector: Value) -> Value:
         """The sum of a vector's lanes, a scalar."""
-        name = f"llvm.vector.reduce.fadd.{_suffix(self.vector)}"
+        return self._of_lanes("fadd", [F32(0.0), vector])
+
+    def largest(self, vector: Value) -> Value:
+        """The largest of a vector's lanes, a scalar."""
+        return self._of_lanes("fmax", [vector])
+
+    def _of_lanes(self, operation: str, arguments: Sequence[Value]) -> Value:
+        name = f"llvm.vector.reduce.{operation}.{_suffix(self.vector)}"
         function = self.builder.module.globals.get(name) or ir.Function(
-            self.builder.module, ir.FunctionType(F32, [F32, self.vector]), name
+            self.builder.module, ir.FunctionType(F32, [a.type for a in arguments]), name
         )
-        return self.builder.call(function, [F32(0.0), vector], fastmath=FREE)
+        return self.builder.call(function, arguments, fastmath=FREE)
 
     def swish(self, x: Value) -> Value:
         """x · sigmoid(x)."""
         return self.divide(x, self.one_and_exponential(x))
 
     def one_and_exponential(self, x: Value) -> Value:
-        """1 + e^(−x), which is 1 / sigmoid(x): 2^t by t's whole part and a polynomial."""
+        """1 + e^(−x), which is 1 / sigmoid(x)."""
+        power, scale = self._exponential(x, -1.0)
+        return self.multiply_add(power, scale, self.constant(1.0))
+
+    def exponential(self, x: Value) -> Value:
+        """e^x."""
+        return self.multiply(*self._exponential(x, 1.0))
+
+    def _exponential(self, x: Value, sign: float) -> tuple[Value, Value]:
+        """Two factors of e^(± x): 2^t by a polynomial and t's whole part."""
         bound = self.constant(EXPONENT_BIAS - 1.0)
-        t = self.multiply(x, self.constant(-math.log2(math.e)))
+        t = self.multiply(x, self.constant(sign * math.log2(math.e)))
         t = self.call("llvm.minnum", [t, bound])
         t = self.call("llvm.maxnum", [t, self.constant(1.0 - EXPONENT_BIAS)])
         whole = self.call("llvm.rint", [t])
@@ -219,7 +235,7 @@ class Code:
 
         exponent = self.builder.add(self.builder.fptosi(whole, integers), lanes(EXPONENT_BIAS))
         scale = self.builder.bitcast(self.builder.shl(exponent, lanes(EXPONENT_BITS)), self.vector)
-        return self.multiply_add(power, scale, self.constant(1.0))
+        return power, scale
 
     # Factors of matrix products: float32, or bfloat16 in pairs
 

@@ -1,5 +1,6 @@
 """What a job's table is filled with: a model, a puzzle's geometry, a thread's memory."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from kernel.layout import FLOAT, FloatArray, Layout, Network
 from kernel.memory import ALIGNMENT, Bytes, JobTable, aligned
 from kernel.weights import Weights
 from puzzles.kind import PuzzleSpec
+
+SHARPNESS = 2.0  # of attention inside units, as in `model.unit_attention`
 
 
 def step_memory(layout: Layout, geometry: Geometry) -> dict[Field, Bytes]:
@@ -36,7 +39,36 @@ def _heard_sizes(layout: Layout, geometry: Geometry) -> dict[Field, int]:
         Field.mixed: layout.mixed_bytes * groups,
         Field.before: _bordered_bytes(layout, geometry),
         Field.before_norms: FLOAT * pairs,
+    } | _looked_sizes(layout, geometry)
+
+
+def _looked_sizes(layout: Layout, geometry: Geometry) -> dict[Field, int]:
+    """Of attention inside units; none where there is none."""
+    if not layout.unit_key:
+        return {}
+    return {
+        Field.before_factors: layout.factor_bytes * geometry.pairs,
+        Field.qkv: 3 * _plane_bytes(layout, geometry),
+        Field.looks: geometry.unit_cells.size * _look_bytes(layout, geometry),
+        Field.looked: 3 * _plane_bytes(layout, geometry),
+        Field.looked_factors: layout.seen_steps * FLOAT * geometry.pairs,
     }
+
+
+def _cell_bytes(layout: Layout, geometry: Geometry) -> int:
+    """Of the numbers of a cell's pairs, up to whole vectors."""
+    return -(-geometry.symbols * layout.unit_key * FLOAT // layout.vector_bytes) * (
+        layout.vector_bytes
+    )
+
+
+def _plane_bytes(layout: Layout, geometry: Geometry) -> int:
+    return geometry.pairs // geometry.symbols * _cell_bytes(layout, geometry)
+
+
+def _look_bytes(layout: Layout, geometry: Geometry) -> int:
+    """Of the weights that a cell gives those of a unit, up to whole vectors."""
+    return -(-geometry.symbols * FLOAT // layout.vector_bytes) * layout.vector_bytes
 
 
 def _bordered_bytes(layout: Layout, geometry: Geometry) -> int:
@@ -87,6 +119,16 @@ def gradient_memory(layout: Layout, geometry: Geometry) -> dict[Field, Bytes]:
         Field.d_groups: layout.mixed_bytes * groups,
         Field.d_sums: layout.state_bytes * groups,
     }
+    if layout.unit_key:
+        of_tile = layout.qkv_vectors * layout.vector_bytes * layout.back_tile
+        sizes |= {
+            Field.d_qkv: 3 * _plane_bytes(layout, geometry),
+            Field.d_looked: 3 * _plane_bytes(layout, geometry),
+            Field.d_looks: geometry.symbols * _look_bytes(layout, geometry),
+            Field.looked_rows: layout.seen_vectors * layout.vector_bytes * layout.back_tile,
+            Field.d_qkv_rows: of_tile,
+            Field.d_qkv_factors: of_tile,
+        }
     return {field: aligned(size) for field, size in sizes.items()}
 
 
@@ -111,9 +153,14 @@ def back_weight_fields(weights: Weights, layout: Layout) -> dict[Field, npt.NDAr
 
 def _pack(weights: Weights, layout: Layout, *, transposed: bool) -> Bytes:
     parts = []
-    for block, around in zip(weights.blocks, weights.around, strict=True):
+    for block, around, attention in zip(
+        weights.blocks, weights.around, weights.attention, strict=True
+    ):
         parts += _pack_transposed(block, layout) if transposed else _pack_block(block, layout)
         parts.append(np.ascontiguousarray(around).view(np.uint8).reshape(-1))
+        if attention:
+            qkv, out = attention
+            parts += _pack_attention(qkv, out, layout, transposed=transposed)
     packed = aligned(sum(map(len, parts)))
     packed[:] = np.concatenate(parts)
     return packed
@@ -135,9 +182,24 @@ def _pack_transposed(block: Sequence[FloatArray], layout: Layout) -> list[Bytes]
     return [*packed, layout.pack(out.T, layout.back_column_blocks())]
 
 
-def puzzle_numbers(spec: PuzzleSpec, geometry: Geometry) -> dict[Field, int]:
+def _pack_attention(
+    qkv: FloatArray, out: FloatArray, layout: Layout, *, transposed: bool
+) -> list[Bytes]:
+    lanes = layout.qkv_floats // layout.qkv_vectors // qkv.shape[1]
+    whole = np.zeros((layout.qkv_vectors * lanes, qkv.shape[1]), np.float32)
+    whole[: len(qkv)] = qkv
+    hidden, seen = [list(range(layout.vectors))], [list(range(layout.seen_vectors))]
+    if transposed:
+        return [layout.pack(whole.T, hidden), layout.pack(out.T, seen)]
+    return [layout.pack(whole, [list(range(layout.qkv_vectors))]), layout.pack(out, hidden)]
+
+
+def puzzle_numbers(spec: PuzzleSpec, geometry: Geometry, layout: Layout) -> dict[Field, int]:
     """The puzzle's sizes."""
     return {
+        Field.cell_bytes: _cell_bytes(layout, geometry),
+        Field.plane_bytes: _plane_bytes(layout, geometry),
+        Field.look_bytes: _look_bytes(layout, geometry),
         Field.pairs: geometry.pairs,
         Field.cells: spec.seq_len,
         Field.symbols: geometry.symbols,
@@ -146,9 +208,15 @@ def puzzle_numbers(spec: PuzzleSpec, geometry: Geometry) -> dict[Field, int]:
     }
 
 
-def puzzle_fields(geometry: Geometry) -> dict[Field, npt.NDArray[Any]]:
-    """The puzzle's groups."""
+def puzzle_fields(geometry: Geometry, layout: Layout) -> dict[Field, npt.NDArray[Any]]:
+    """The puzzle's groups and units."""
+    cell, symbol = np.divmod(np.arange(geometry.pairs), geometry.symbols)
+    piece_at = cell * _cell_bytes(layout, geometry) + symbol * layout.unit_key * FLOAT
+    unit_scale = SHARPNESS / math.sqrt(max(1, geometry.symbols * layout.unit_key))
     return {
+        Field.unit_cells: geometry.unit_cells,
+        Field.piece_at: piece_at.astype(np.int32),
+        Field.unit_scale: np.array([unit_scale], np.float32),
         Field.members: geometry.members,
         Field.group_ends: geometry.group_ends,
         Field.scale: geometry.scale,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -24,7 +24,8 @@ class Geometry:
     """members: (P, 4) int32, a pair's groups; groups of one kind stand together.
 
     group_ends: (group projections,) int64, where the groups of each end; scale: (G,) float32, of
-    the groups' sums; side: cells in a line; symbols: N, of a cell.
+    the groups' sums; side: cells in a line; symbols: N, of a cell; unit_cells: (3 N, N) int32, the
+    cells of every row, column and box, of a lattice only.
     """
 
     members: npt.NDArray[np.int32]
@@ -32,6 +33,7 @@ class Geometry:
     scale: npt.NDArray[np.float32]
     side: int
     symbols: int
+    unit_cells: npt.NDArray[np.int32]
 
     @property
     def pairs(self) -> int:
@@ -60,7 +62,11 @@ def _lattice(spec: PuzzleSpec) -> Geometry:
     of_symbol = [unit * symbols + symbol for unit in (row, column, box)]
     cells = spec.seq_len
     scale = np.full(4 * cells, symbols**-0.5)
-    return _geometry([cell, *of_symbol], [cells] * 4, scale, (0, 2, 3), spec.width, symbols)
+    found = _geometry([cell, *of_symbol], [cells] * 4, scale, (0, 2, 3), spec.width, symbols)
+    one = symbol == 0
+    unit_cells = [cell[one][np.argsort(unit[one], kind="stable")] for unit in (row, column, box)]
+    of_units = np.concatenate(unit_cells).reshape(-1, symbols)
+    return replace(found, unit_cells=np.ascontiguousarray(of_units, np.int32))
 
 
 def _palette(spec: PuzzleSpec) -> Geometry:
@@ -95,4 +101,5 @@ def _geometry(
         scale=np.ascontiguousarray(scale, np.float32),
         side=side,
         symbols=symbols,
+        unit_cells=np.empty((0, 0), np.int32),
     )

@@ -37,6 +37,13 @@ class Field(IntEnum):
     members = auto()  # (P, 4) int32: a pair's cell, row, column, box or canvas among the groups
     group_ends = auto()  # (group projections,) int64: where the groups of each end
     scale = auto()  # (G,) float32: of a group's sum
+    # Attention inside units, U of C cells with K numbers a pair; C' and R are multiples of vectors.
+    unit_cells = auto()  # (U, N) int32: rows, columns, boxes
+    piece_at = auto()  # (P,) int32: bytes before a pair's K numbers in (S, C')
+    cell_bytes = auto()  # of C' = N · K and zeros, a cell's numbers
+    plane_bytes = auto()  # of (S, C')
+    look_bytes = auto()  # of R = N and padding, one cell's weights of a unit
+    unit_scale = auto()  # (1,) float32: of products of queries and keys
     # What threads share: each takes the next row when it is done with one.
     rows = auto()  # B
     next_row = auto()  # (1,) int64
@@ -52,6 +59,11 @@ class Field(IntEnum):
     zeros = auto()  # (P, D) float32
     before = auto()  # (C + 2, C + 2, N, D) float32: what was gathered, zeros around; palettes only
     before_norms = auto()  # (P,) float32: what it and its neighbours were scaled by
+    before_factors = auto()  # (P, D) factors: what was gathered; where units are looked at
+    qkv = auto()  # (3, S, C') float32
+    looks = auto()  # (U, N, R) float32: weights of each unit's cells
+    looked = auto()  # (3, S, C') float32: what they weigh in rows, columns, boxes
+    looked_factors = auto()  # (P, 2 K) factors: of lines, the larger, and of boxes
     sums = auto()  # (G, D) float32
     group_factors = auto()  # (G, D) factors: scaled sums
     mixed = auto()  # (G, 2 W) float32: projected groups
@@ -74,6 +86,11 @@ class Field(IntEnum):
     at_norms = auto()
     at_before = auto()
     at_before_norms = auto()
+    at_before_factors = auto()
+    at_qkv = auto()
+    at_looks = auto()
+    at_looked = auto()
+    at_looked_factors = auto()
     at_out = auto()
     whole = auto()  # (P, 2 W) float32: summed projections, before SwiGLU
     norms = auto()  # (P,) float32: what h + output projection was scaled by
@@ -92,12 +109,18 @@ class Field(IntEnum):
     wide_inner = auto()  # (a few pairs, W) inner values for sums over rows
     d_rays = auto()  # (P, D) float32
     d_seen = auto()  # (C + 2, C + 2, N, D) float32: what is normed before a palette's h
+    d_qkv = auto()  # (3, S, C') float32
+    d_looked = auto()  # (3, S, C') float32
+    d_looks = auto()  # (N, R) float32: of a unit's products
+    looked_rows = auto()  # (a few pairs, 2 K) for sums over rows
+    d_qkv_rows = auto()  # (a few pairs, whole vectors) for sums over rows
+    d_qkv_factors = auto()  # the same as factors
     d_groups = auto()  # (G, 2 W) float32
     d_sums = auto()  # (G, D) float32
     # Training, of all rows.
     d_told = auto()  # (B, P, D) float32
     # Training, within the chunk's gradients.
-    d_blocks = auto()  # projections (D, 2 W), out (W, D), neighbours (9, D), block after block
+    d_blocks = auto()  # block after block, as `Layout` lays a block's gradients out
     d_roles = auto()  # (roles, D)
     d_read = auto()  # (D,)
     d_halt = auto()  # (D,): of the weights divided by P

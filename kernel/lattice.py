@@ -44,14 +44,15 @@ class LatticeKernel:
         geometry = geometry_of(step.network.cell, spec)
         self.state_len = geometry.pairs
         self._row_shape = (self.state_len, step.network.hidden_size)
-        self._model = weight_fields(weights, step.layout, geometry) | puzzle_fields(geometry)
+        self._model = weight_fields(weights, step.layout, geometry)
+        self._model |= puzzle_fields(geometry, step.layout)
         self._next_row = np.zeros(1, np.int64)
         self._jobs = [JobTable() for _ in range(threads)]
         for job in self._jobs:
             job.own({Field.next_row: self._next_row})
             job.own(self._model)
             job.own(step_memory(step.layout, geometry))
-            job.set_all(puzzle_numbers(spec, geometry))
+            job.set_all(puzzle_numbers(spec, geometry, step.layout))
         self._team = team_of(step, self._jobs)
         self._rows = 0
         self._carry, self._next = self._buffers(1), self._buffers(1)

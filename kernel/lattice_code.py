@@ -1,7 +1,6 @@
 """The code in which a lattice differs from other cells: `model.lattice`, a few pairs at a time."""
 
 from collections.abc import Mapping
-from typing import final
 
 from kernel.cell_code import CellCode
 from kernel.code import I32, I64, Code, Value
@@ -18,7 +17,6 @@ from kernel.job import Field
 from kernel.tape_code import KEPT
 
 
-@final
 class LatticeCode(CellCode):
     """Pairs hear their cell, their box, and the larger of their row and their column."""
 

@@ -56,6 +56,7 @@ class Network:
     blocks: int
     latent_recursions: int
     deep_recursions: int
+    unit_key: int = 0  # numbers of a pair's query, key and value; 0: no attention inside units
 
 
 @final
@@ -70,6 +71,8 @@ class Layout:
         for name, size in (("hidden size", network.hidden_size), ("width", network.width)):
             if size % isa.lanes:
                 raise UnsupportedError(f"{name} {size} is no multiple of {isa.lanes}")
+        if network.unit_key and (2 * network.unit_key % isa.lanes or not _fits(network, isa)):
+            raise UnsupportedError(f"unit attention of {network.unit_key} fills no {isa.lanes}s")
         self._isa = isa
         self.keeps = keeps
         self.vectors = network.hidden_size // isa.lanes  # of one pair's state
@@ -98,14 +101,31 @@ class Layout:
         self.mixed_steps = self.mixed_factor_bytes // FLOAT
         # A block's weights: a pair's own projections, its groups', out, the neighbours' float32.
         around_floats = hearing.neighbours * network.hidden_size
+        # Attention inside units: a pair's K numbers in pieces of a vector or less; its query, key
+        # and value side by side and zeros up to whole vectors; and what it sees of lines, boxes.
+        self.unit_key = network.unit_key
+        self.piece = min(network.unit_key, isa.lanes)
+        self.qkv_vectors = -(-3 * network.unit_key // isa.lanes)
+        self.seen_vectors = 2 * network.unit_key // isa.lanes
+        self.qkv_steps = self.qkv_vectors * isa.lanes * isa.factor_bytes // FLOAT
+        self.seen_steps = self.seen_vectors * isa.lanes * isa.factor_bytes // FLOAT
+        self.seen_bytes = self.seen_steps * FLOAT  # of a pair's factors
+        qkv_bytes = self.hidden_steps * self.qkv_vectors * self.vector_bytes
+        self.qkv_floats = network.hidden_size * self.qkv_vectors * isa.lanes
+        seen_floats = self.seen_vectors * isa.lanes * network.hidden_size
         self.out_at = self.projections * self.projection_bytes
         self.around_at = self.out_at + self.width_steps * self.vectors * self.vector_bytes
-        self.block_bytes = self.around_at + around_floats * FLOAT
-        # Their gradients, float32: projections (D, 2 W), out (W, D), neighbours (9, D).
+        self.qkv_at = self.around_at + around_floats * FLOAT
+        self.seen_at = self.qkv_at + qkv_bytes
+        self.block_bytes = self.seen_at + self.seen_steps * self.vectors * self.vector_bytes
+        # Their gradients, float32: projections (D, 2 W), out (W, D), neighbours (9, D), queries,
+        # keys and values (D, whole vectors), what is seen (2 K, D).
         self.projection_floats = network.hidden_size * 2 * network.width
         self.out_floats_at = self.projections * self.projection_floats
         self.around_floats_at = self.out_floats_at + network.width * network.hidden_size
-        self.block_floats = self.around_floats_at + around_floats
+        self.qkv_floats_at = self.around_floats_at + around_floats
+        self.seen_floats_at = self.qkv_floats_at + self.qkv_floats
+        self.block_floats = self.seen_floats_at + seen_floats
 
     def column_blocks(self) -> list[list[int]]:
         """Vectors of gate and their partners of up, as many as the registers hold for a tile."""
@@ -133,9 +153,9 @@ class Layout:
         """Of a matrix's weights of some columns, which lie together."""
         return steps * len(columns) * self.vector_bytes
 
-    def rows_together(self, tile: int) -> int:
-        """Of a tile's pairs, so many whose output projections the registers hold."""
-        room = (self._isa.registers - 1) // (self.vectors + 1)
+    def rows_together(self, tile: int, vectors: int | None = None) -> int:
+        """Of a tile's pairs, so many whose sums of `vectors`, or D numbers, the registers hold."""
+        room = (self._isa.registers - 1) // ((vectors or self.vectors) + 1)
         return max(n for n in range(1, tile + 1) if tile % n == 0 and (n <= room or n == 1))
 
     def steps_at_once(self, steps: int) -> int:
@@ -160,6 +180,12 @@ class Layout:
             steps = pairs.reshape(-1, outputs // lanes, 2 * lanes)
         parts = [np.ascontiguousarray(steps[:, list(panel)]) for panel in panels]
         return np.concatenate([part.view(np.uint8).reshape(-1) for part in parts])
+
+
+def _fits(network: Network, isa: Isa) -> bool:
+    """Whether a pair's queries, keys and values are whole vectors, or whole parts of one."""
+    key = network.unit_key
+    return key % isa.lanes == 0 or isa.lanes % key == 0
 
 
 def _bfloat16(values: FloatArray) -> npt.NDArray[np.uint16]:

@@ -1,23 +1,30 @@
 """A module of code for one network: the parts that every way of running it shares."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 from llvmlite import ir
 
+from kernel.attentive_code import AttentiveLatticeCode
 from kernel.cell_code import CellCode
 from kernel.code import I64, POINTER, Value
 from kernel.function import Body, add_function
 from kernel.isa import Isa
 from kernel.lattice_code import LatticeCode
-from kernel.layout import CellName, Layout, Network
+from kernel.layout import Layout, Network
 from kernel.palette_code import PaletteCode
 from kernel.refine_code import write_mix, write_project
 from kernel.row_code import write_ask, write_begin, write_read
 from kernel.threads_code import write_help, write_share
 
 RUN, HELP, SHARE = "kernel_run", "kernel_help", "kernel_share"
-CELLS: Mapping[CellName, CellCode] = {"lattice": LatticeCode(), "palette": PaletteCode()}
+
+
+def cell_code(network: Network) -> CellCode:
+    """What writes the parts in which the network's cell differs from others."""
+    if network.cell == "palette":
+        return PaletteCode()
+    return AttentiveLatticeCode() if network.unit_key else LatticeCode()
 
 
 class NetworkCode:
@@ -32,7 +39,7 @@ class NetworkCode:
         self.isa = isa
         self.layout = layout
         self._add = partial(add_function, self.module, isa=isa, layout=layout)
-        self.cell = cell = CELLS[network.cell]
+        self.cell = cell = cell_code(network)
         self.begin = self.add("begin", partial(write_begin, cell=cell), I64)
         self.ask = self.add("ask", partial(write_ask, cell=cell), POINTER)
         self.gather = self.add("gather", cell.write_gather, POINTER, POINTER, POINTER)

@@ -8,12 +8,14 @@ from kernel.layout import FLOAT
 
 def kept_factors(body: Body, field: Field, index: Value, parts: int = 1) -> list[Value]:
     """Factors of a pair or group, D of each part, as float32."""
-    code, layout = body.code, body.layout
-    kept = code.at(body.address(field), index, parts * layout.factor_bytes)
-    return [
-        code.load_factors(code.at(kept, j, layout.vector_factor_bytes))
-        for j in range(parts * layout.vectors)
-    ]
+    return factors_at(body, field, index, parts * body.layout.vectors)
+
+
+def factors_at(body: Body, field: Field, index: Value, vectors: int) -> list[Value]:
+    """So many vectors of a pair's or group's factors, as float32."""
+    code, size = body.code, body.layout.vector_factor_bytes
+    kept = code.at(body.address(field), index, vectors * size)
+    return [code.load_factors(code.at(kept, j, size)) for j in range(vectors)]
 
 
 def store_rows(

@@ -22,10 +22,10 @@ from kernel.job import Field
 from kernel.lattice import usable_cores
 from kernel.layout import FLOAT, ROLES, FloatArray, Layout, Network
 from kernel.memory import ALIGNMENT, JobTable, aligned
-from kernel.network_code import CELLS
+from kernel.network_code import cell_code
 from kernel.team import team_of
 from kernel.train_code import LOSS_VALUES, gradient_floats
-from kernel.weights import MATRICES, Weights, around_name, block_name
+from kernel.weights import MATRICES, Weights, around_name, attention_name, block_name
 from puzzles.kind import PuzzleSpec
 
 CHUNKS = 16  # of a batch: so many sums of gradients, whatever the number of threads
@@ -74,7 +74,7 @@ class KernelTraining:
         self._gradients = aligned(of_chunk * -(-batch // chunk_rows))
         self._next_row = np.zeros(1, np.int64)
         # Rows continue where they stood, and labels say where they end.
-        shared = puzzle_fields(geometry) | {
+        shared = puzzle_fields(geometry, code.layout) | {
             Field.next_row: self._next_row,
             Field.source: np.arange(batch, dtype=np.int64),
             Field.noise: np.zeros((batch, self._row_shape[0]), np.float32),
@@ -84,10 +84,10 @@ class KernelTraining:
         for job in self._jobs:
             job.own(shared)
             job.own(step_memory(code.layout, geometry) | gradient_memory(code.layout, geometry))
-            kept = CELLS[code.network.cell].kept
+            kept = cell_code(code.network).kept
             tape = set_tape(job, kept, code.network, code.layout, geometry)
             job.own({Field.tape: aligned(tape)})
-            job.set_all(puzzle_numbers(spec, geometry))
+            job.set_all(puzzle_numbers(spec, geometry, code.layout))
             job.set(Field.rows, batch)
             job.set(Field.chunk_rows, chunk_rows)
             job.set(Field.gradient_bytes, of_chunk)
@@ -206,11 +206,16 @@ def _block_gradients(flat: FloatArray, network: Network, layout: Layout) -> dict
     size, width, names = network.hidden_size, network.width, MATRICES[network.cell]
     named = {}
     for block, of_block in enumerate(flat.reshape(network.blocks, layout.block_floats)):
-        matrices, around = np.split(of_block, [layout.around_floats_at])
+        starts = [layout.around_floats_at, layout.qkv_floats_at, layout.seen_floats_at]
+        matrices, around, qkv, seen = np.split(of_block, starts)
         cut = np.arange(1, len(names)) * layout.projection_floats
         for name, part in zip(names, np.split(matrices, cut), strict=True):
             inputs = width if name == "out" else size
             named[block_name(block, name)] = np.ascontiguousarray(part.reshape(inputs, -1).T)
         if layout.neighbours:
             named[around_name(block)] = around.reshape(3, 3, size)
+        if layout.unit_key:
+            of_qkv = qkv.reshape(size, -1)[:, : 3 * layout.unit_key].T
+            named[attention_name(block, "qkv")] = np.ascontiguousarray(of_qkv)
+            named[attention_name(block, "out")] = np.ascontiguousarray(seen.reshape(-1, size).T)
     return named

@@ -20,6 +20,7 @@ BLOCK_ARRAYS = MATRICES["lattice"]
 MODEL_ARRAYS = ("roles", "starts", "answer", "halt", "halt_bias")
 STARTS = ("y_start", "z_start", "y_noise", "z_noise")
 RECURSIONS = "recursions"
+ATTENTION = ("qkv", "out")  # of attention inside units, where a block has it
 
 
 class WeightsError(Exception):
@@ -29,6 +30,16 @@ class WeightsError(Exception):
 def block_name(block: int, array: str) -> str:
     """Of a block's matrix in a model's `state_dict`."""
     return f"body.blocks.{block}.{array}.weight"
+
+
+def attention_name(block: int, array: str) -> str:
+    """Of a matrix of a block's attention in a model's `state_dict`."""
+    return block_name(block, f"attention.{array}")
+
+
+def _of_attention(block: int) -> list[str]:
+    """What a file calls the matrices of a block's attention."""
+    return [f"block{block}.attention.{array}" for array in ATTENTION]
 
 
 def around_name(block: int) -> str:
@@ -42,6 +53,7 @@ class Weights(ABC):
 
     blocks: per block its matrices, as `MATRICES` names them: (2 W, D) each, and out (D, W);
     around: per block the weights of neighbours, (9, D), or (0, D) where none is heard;
+    attention: per block (3 K, D) and (D, 2 K) of attention inside units, or nothing;
     roles: (roles, D); starts: (4, D), y_start, z_start, y_noise, z_noise; answer: (D,);
     halt: (D,); halt_bias: (1,).
     """
@@ -57,6 +69,7 @@ class Weights(ABC):
     halt_bias: FloatArray
     latent_recursions: int
     deep_recursions: int
+    attention: tuple[tuple[FloatArray, ...], ...]
 
     @classmethod
     def of_state(
@@ -74,6 +87,14 @@ class Weights(ABC):
             around=tuple(
                 state.get(around_name(block), nothing).reshape(-1, size) for block in blocks
             ),
+            attention=tuple(
+                tuple(
+                    state[name]
+                    for name in (attention_name(block, array) for array in ATTENTION)
+                    if name in state
+                )
+                for block in blocks
+            ),
             roles=state["body.roles"],
             starts=np.stack([state[name] for name in STARTS]),
             answer=state["body.answer.weight"].reshape(-1),
@@ -88,7 +109,8 @@ class Weights(ABC):
         """The sizes."""
         size, width = self.blocks[0][-1].shape
         latent, deep = self.latent_recursions, self.deep_recursions
-        return Network(self.cell, size, width, len(self.blocks), latent, deep)
+        key = self.attention[0][0].shape[0] // 3 if self.attention[0] else 0
+        return Network(self.cell, size, width, len(self.blocks), latent, deep, key)
 
 
 @final
@@ -112,6 +134,8 @@ class LatticeWeights(Weights):
         for i, block in enumerate(self.blocks):
             names = (f"block{i}.{name}" for name in BLOCK_ARRAYS)
             arrays |= dict(zip(names, block, strict=True))
+            if self.attention[i]:
+                arrays |= dict(zip(_of_attention(i), self.attention[i], strict=True))
         arrays[RECURSIONS] = np.array([self.latent_recursions, self.deep_recursions])
         with path.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
@@ -123,13 +147,19 @@ class LatticeWeights(Weights):
             with np.load(path, allow_pickle=False) as file:
                 arrays = dict(file)
             latent, deep = arrays.pop(RECURSIONS).tolist()
+            any_attention = _of_attention(0)[0] in arrays
+            count = sum(name.endswith(f".{BLOCK_ARRAYS[0]}") for name in arrays)
             blocks = tuple(
-                tuple(arrays.pop(f"block{i}.{name}") for name in BLOCK_ARRAYS)
-                for i in range((len(arrays) - len(MODEL_ARRAYS)) // len(BLOCK_ARRAYS))
+                tuple(arrays.pop(f"block{i}.{name}") for name in BLOCK_ARRAYS) for i in range(count)
+            )
+            attention = tuple(
+                tuple(arrays.pop(name) for name in _of_attention(i) if any_attention)
+                for i in range(count)
             )
             weights = cls(
                 blocks=blocks,
                 around=tuple(np.empty((0, block[-1].shape[0]), np.float32) for block in blocks),
+                attention=attention,
                 latent_recursions=latent,
                 deep_recursions=deep,
                 **arrays,
@@ -152,6 +182,11 @@ class LatticeWeights(Weights):
                 BLOCK_ARRAYS, block, (*projections, (size, width)), strict=True
             )
         }
+        key = self.network.unit_key
+        for i, block in enumerate(self.attention):
+            shapes_of = ((3 * key, size), (size, 2 * key)) if block else ()
+            named = zip(_of_attention(i), block, shapes_of, strict=bool(block))
+            expected |= {name: (array, shape) for name, array, shape in named}
         shapes = ((3, size), (4, size), (size,), (size,), (1,))
         for name, shape in zip(MODEL_ARRAYS, shapes, strict=True):
             expected[name] = (getattr(self, name), shape)

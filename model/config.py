@@ -17,7 +17,8 @@ class ModelConfig(BaseModel):
     counts through; `task_rows`: whether each of these has an embedding of its own, or a task has
     one and each augmentation another, which are added. `lenses`: ways in which a palette's task
     reads its question at other places (`model.lenses`); `colour_maps`: ways in which it says which
-    colour stands for which (`model.colour_maps`).
+    colour stands for which (`model.colour_maps`). `unit_attention`: numbers of a lattice pair's
+    query, key and value (`model.unit_attention`); 0: it hears means alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +37,7 @@ class ModelConfig(BaseModel):
     task_rows: Literal["variant", "task"] = "variant"
     lenses: int = Field(default=0, ge=0)
     colour_maps: int = Field(default=0, ge=0)
+    unit_attention: int = Field(default=0, ge=0)
     halt_from: Literal["mean", "first"] = "mean"  # what q reads: all of y, or its first position
 
     @model_validator(mode="after")
@@ -51,6 +53,8 @@ class ModelConfig(BaseModel):
         if (self.lenses or self.colour_maps) and self.cell != "palette":
             key = "lenses" if self.lenses else "colour_maps"
             raise ValueError(f"{key} belong to the palette, not to cell {self.cell!r}")
+        if self.unit_attention and self.cell != "lattice":
+            raise ValueError(f"unit_attention belongs to the lattice, not to cell {self.cell!r}")
         if self.tasks and self.cell != "palette" and not self.prefix_len:
             raise ValueError("task embeddings stand in the prefix: prefix_len must be at least 1")
         return self

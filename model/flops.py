@@ -69,10 +69,24 @@ def _lattice_block(config: ModelConfig, spec: PuzzleSpec) -> tuple[Product, ...]
     size, width = config.hidden_size, round(config.hidden_size * config.expansion)
     pairs = spec.seq_len * spec.symbols
     return (
+        *_unit_attention(config, spec),
         Product(pairs, size, 2 * width),
         # Cells, rows, columns and boxes: as many groups of each as cells.
         Product(spec.seq_len, size, 2 * width, times=4),
         Product(pairs, width, size),
+    )
+
+
+def _unit_attention(config: ModelConfig, spec: PuzzleSpec) -> tuple[Product, ...]:
+    """Of rows, columns and boxes, as many of each as symbols, of as many cells."""
+    if not config.unit_attention:
+        return ()
+    pairs, symbols, key = spec.seq_len * spec.symbols, spec.symbols, config.unit_attention
+    return (
+        Product(pairs, config.hidden_size, 3 * key),
+        Product(symbols, symbols * key, symbols, times=3 * symbols, shared=False),
+        Product(symbols, symbols, symbols * key, times=3 * symbols, shared=False),
+        Product(pairs, 2 * key, config.hidden_size),
     )
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from model.body import Body, ShapeError
 from model.config import ModelConfig
 from model.layers import Linear, rms_norm, truncated_normal
+from model.unit_attention import UnitAttention
 from puzzles.kind import PuzzleSpec
 
 ROLES = 3  # of a pair: its cell is empty, given as this symbol, given as another
@@ -56,9 +57,11 @@ class LatticeBlock(nn.Module):
     settled in both" (docs/adr/0004).
     """
 
-    def __init__(self, size: int, expansion: float) -> None:
+    def __init__(self, size: int, expansion: float, unit_attention: int = 0) -> None:
+        """unit_attention: numbers of a pair's query, key and value; 0: nothing but means."""
         super().__init__()
         width = round(size * expansion)
+        self.attention = UnitAttention(size, unit_attention) if unit_attention else None
         self.own = Linear(size, 2 * width)
         self.cell = Linear(size, 2 * width)
         self.line = Linear(size, 2 * width)
@@ -67,6 +70,8 @@ class LatticeBlock(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """h: (B, bands, box height, stacks, box width, symbols, D), and the same out."""
+        if self.attention is not None:
+            h = rms_norm(h + self.attention(h))
         # A mean of N unit vectors shrinks by √N: scaled back, all five inputs weigh alike.
         scale = h.shape[5] ** 0.5
         mixed = self.own(h)
@@ -90,7 +95,8 @@ class LatticeBody(Body):
         self.geometries = {spec.seq_len: Geometry.of(spec) for spec in specs}
         self.roles = nn.Parameter(truncated_normal(ROLES, size, std=1.0))
         self.blocks = nn.ModuleList(
-            LatticeBlock(size, config.expansion) for _ in range(config.blocks)
+            LatticeBlock(size, config.expansion, config.unit_attention)
+            for _ in range(config.blocks)
         )
         self.answer = Linear(size, 1)
 

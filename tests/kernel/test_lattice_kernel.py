@@ -101,9 +101,12 @@ def assert_agrees(kernel: LatticeKernel, trm: TinyRecursiveModel, spec: PuzzleSp
 
 @pytest.mark.parametrize("isa", ISAS, ids=lambda isa: f"{isa.lanes} lanes")
 @pytest.mark.parametrize("size", [4, 6, 9])
-def test_it_answers_as_the_model_does_with_vectors_of_every_width(size: int, isa: Isa) -> None:
+@pytest.mark.parametrize("key", [0, 8])
+def test_it_answers_as_the_model_does_with_vectors_of_every_width(
+    key: int, size: int, isa: Isa
+) -> None:
     spec = sudoku(size)
-    trm = small_trm(SMALL, spec)
+    trm = small_trm(SMALL.model_copy(update={"unit_attention": key}), spec)
     assert_agrees(compiled(trm, spec, isa), trm, spec)
 
 
@@ -115,6 +118,7 @@ def test_it_answers_as_the_model_does_with_vectors_of_every_width(size: int, isa
         {"hidden_size": 32},
         {"hidden_size": 48, "expansion": 1.0},
         {"hidden_size": 64, "expansion": 1.0},
+        {"hidden_size": 32, "blocks": 2, "unit_attention": 16},
     ],
     ids=str,
 )

@@ -1,5 +1,7 @@
 """Compiled gradients against PyTorch's, on every kind of CPU there is."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -15,9 +17,11 @@ from tests.kernel.training_cases import (
     ISAS,
     LOSS,
     Floats,
+    Gradients,
     Ints,
     check_directions,
     check_gradients,
+    check_norms,
     check_step,
     code_of,
 )
@@ -74,19 +78,32 @@ def by_torch(
     return output, loss, gradients
 
 
-def check(trm: TinyRecursiveModel, spec: PuzzleSpec, isa: Isa | None = None) -> None:
+def check(
+    trm: TinyRecursiveModel,
+    spec: PuzzleSpec,
+    isa: Isa | None = None,
+    check_found: Callable[[Gradients, Gradients], None] = check_gradients,
+) -> None:
     batch = Batch(trm, spec)
     found = compiled(trm, spec, batch, isa)
     output, loss, gradients = by_torch(trm, batch)
     check_step(found, output, loss, tolerance=TOLERANCE)
     assert found.losses[:, 3].tolist() == [0, 1, 0, 0, 0]
-    check_gradients(found.gradients, gradients, tolerance=TOLERANCE)
+    check_found(found.gradients, gradients)
 
 
 @pytest.mark.parametrize("isa", ISAS, ids=lambda isa: f"{isa.lanes}-lanes")
 def test_gradients_are_pytorchs(isa: Isa) -> None:
     spec = sudoku(6)
     check(small_trm(SMALL, spec), spec, isa)
+
+
+@pytest.mark.parametrize("isa", ISAS, ids=lambda isa: f"{isa.lanes}-lanes")
+@pytest.mark.parametrize("key", [8, 16])
+def test_gradients_of_attention_inside_units_are_pytorchs(isa: Isa, key: int) -> None:
+    spec = sudoku(6)
+    trm = small_trm(SMALL.model_copy(update={"unit_attention": key}), spec)
+    check(trm, spec, isa, check_norms)
 
 
 @pytest.mark.parametrize("change", [{"deep_recursions": 2}, {"blocks": 2}, {"hidden_size": 32}])
@@ -96,12 +113,14 @@ def test_gradients_of_deeper_and_wider_networks_are_pytorchs(change: dict[str, i
     check(small_trm(config, spec), spec)
 
 
-def test_gradients_of_bfloat16_point_the_same_way() -> None:
+@pytest.mark.parametrize("key", [0, 16])
+def test_gradients_of_bfloat16_point_the_same_way(key: int) -> None:
     spec = sudoku(9)
     isa = host_isa()
     if isa.precision != "bfloat16":
         pytest.skip("this CPU has no bfloat16")
-    trm = small_trm(SMALL.model_copy(update={"hidden_size": 32}), spec)
+    config = SMALL.model_copy(update={"hidden_size": 32, "unit_attention": key})
+    trm = small_trm(config, spec)
     batch = Batch(trm, spec)
     found = compiled(trm, spec, batch, isa)
     check_directions(found.gradients, by_torch(trm, batch)[2])

@@ -42,7 +42,7 @@ def check_step(found: TrainedStep, output: StepOutput, loss: StepLoss, *, tolera
     np.testing.assert_allclose(halt, loss.halt.item(), rtol=1e-5)
 
 
-def check_gradients(ours: Gradients, theirs: Gradients, *, tolerance: float) -> None:
+def check_gradients(ours: Gradients, theirs: Gradients, *, tolerance: float = 2e-5) -> None:
     """None is zero, and all are PyTorch's, to a share of the largest of their kind."""
     assert ours.keys() == theirs.keys()
     for name, gradient in theirs.items():
@@ -51,6 +51,16 @@ def check_gradients(ours: Gradients, theirs: Gradients, *, tolerance: float) -> 
         np.testing.assert_allclose(
             ours[name] / scale, gradient / scale, atol=tolerance, err_msg=name
         )
+
+
+def check_norms(ours: Gradients, theirs: Gradients) -> None:
+    """As `check_gradients`, but for single numbers: where the larger of two is told by the last
+    bit, its gradient goes to the one or to the other.
+    """
+    assert ours.keys() == theirs.keys()
+    for name, gradient in theirs.items():
+        apart, whole = np.linalg.norm(ours[name] - gradient), np.linalg.norm(gradient)
+        assert apart < 1e-3 * whole, (name, apart / whole)
 
 
 def check_directions(ours: Gradients, theirs: Gradients) -> None:

@@ -24,11 +24,14 @@ ATTENTION = ModelConfig(
 
 PALETTE = LATTICE.model_copy(update={"cell": "palette"})
 CASES = [(config, spec) for config in (LATTICE, MLP, ATTENTION) for spec in (FOUR, SIX)]
+CASES.append((LATTICE.model_copy(update={"unit_attention": 4}), SIX))
 CASES.append((PALETTE, by_name("arc-10x10").spec))
 
 
 @pytest.mark.parametrize(
-    ("config", "spec"), CASES, ids=[f"{config.cell}-{spec.name}" for config, spec in CASES]
+    ("config", "spec"),
+    CASES,
+    ids=[f"{config.cell}-{config.unit_attention}-{spec.name}" for config, spec in CASES],
 )
 def test_the_count_is_torchs_for_every_cell(config: ModelConfig, spec: PuzzleSpec) -> None:
     batch = 3

@@ -81,9 +81,10 @@ def run(trm: TinyRecursiveModel, tokens: Tensor, noise: Tensor) -> tuple[Tensor,
     return output.logits[..., -noise.shape[-1] :], output.q_halt
 
 
-@pytest.fixture(scope="module")
-def trm() -> TinyRecursiveModel:
-    return small_trm(CONFIG, *SPECS)
+@pytest.fixture(scope="module", params=[0, 4], ids=["means", "attention"])
+def trm(request: pytest.FixtureRequest) -> TinyRecursiveModel:
+    config = CONFIG.model_copy(update={"unit_attention": request.param})
+    return small_trm(config, *SPECS)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -1,0 +1,196 @@
+"""The code of looking at units: each cell's softmax over a unit's cells, and its gradient.
+
+A cell's query, key and value are the numbers of all its pairs, side by side (`pieces_code`).
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import final
+
+from kernel.code import F32, I64, Value
+from kernel.function import Body
+from kernel.job import Field
+from kernel.layout import FLOAT
+
+QUERY, KEY, VALUE = range(3)  # planes
+KINDS = ROW, COLUMN, BOX = range(3)  # planes of what is seen
+NEVER = -1e30  # what stands behind the products of a unit's cells: a weight of 0
+
+
+@final
+class _Units:
+    """What loops over units need; sizes are loaded where it is made."""
+
+    def __init__(self, body: Body) -> None:
+        self.body, self.code = body, body.code
+        self.cells = body.size(Field.symbols)  # of a unit; and as many units of each kind
+        self._plane, self._cell = body.size(Field.plane_bytes), body.size(Field.cell_bytes)
+        self._look = body.size(Field.look_bytes)
+        size = I64(body.layout.vector_bytes)
+        self.vectors = body.builder.sdiv(self._cell, size)  # of a cell
+        self._look_vectors = body.builder.sdiv(self._look, size)
+        self.scale = body.code.load(F32, body.address(Field.unit_scale))
+
+    @property
+    def count(self) -> Value:
+        """Rows, columns and boxes."""
+        return self.body.builder.mul(self.cells, I64(3))
+
+    def plane(self, field: Field, index: int | Value) -> Value:
+        offset = self.body.builder.mul(self._plane, I64(index) if isinstance(index, int) else index)
+        return self.code.at(self.body.address(field), offset, 1)
+
+    def kind(self, unit: Value) -> Value:
+        """0 of a row, 1 of a column, 2 of a box."""
+        return self.body.builder.sdiv(unit, self.cells)
+
+    def cell(self, unit: Value, index: Value) -> Value:
+        """Where the numbers of a unit's cell begin in a plane."""
+        first = self.body.builder.mul(unit, self.cells)
+        cells = self.code.at(self.body.address(Field.unit_cells), first, 4)
+        return self.body.builder.mul(self.code.wide(self.code.at(cells, index, 4)), self._cell)
+
+    def looks(self, unit: Value, index: Value) -> Value:
+        """The weights of a unit's cell."""
+        number = self.body.builder.add(self.body.builder.mul(unit, self.cells), index)
+        return self.row(self.body.address(Field.looks), number)
+
+    def row(self, base: Value, index: Value) -> Value:
+        """Weights, or products, of one cell."""
+        return self.code.at(base, self.body.builder.mul(self._look, index), 1)
+
+    def vector(self, plane: Value, cell: Value, index: Value) -> Value:
+        """The address of one vector of a cell's numbers."""
+        return self.code.at(self.code.at(plane, cell, 1), index, self.body.layout.vector_bytes)
+
+    def load(self, plane: Value, cell: Value, index: Value) -> Value:
+        return self.code.load(self.code.vector, self.vector(plane, cell, index))
+
+    def number(self, row: Value, index: Value) -> Value:
+        """One weight, in every lane."""
+        return self.code.spread(self.code.load(F32, self.code.at(row, index, FLOAT)))
+
+    def dot(self, one: Value, of_one: Value, other: Value, of_other: Value) -> Value:
+        """Of two cells' numbers, a scalar."""
+
+        def more(m: Value, totals: Sequence[Value]) -> list[Value]:
+            pair = self.load(one, of_one, m), self.load(other, of_other, m)
+            return [self.code.multiply_add(*pair, totals[0])]
+
+        (total,) = self.code.sum_loop(self.vectors, 1, [self.code.constant(0.0)], more)
+        return self.code.total(total)
+
+    def products(
+        self, row: Value, unit: Value, one: Value, own: Value, other: Value, behind: float
+    ) -> None:
+        """row = one's numbers of the cell `own` times other's of each of the unit's cells."""
+        with self.code.loop(self._look_vectors) as index:
+            at = self.code.at(row, index, self.body.layout.vector_bytes)
+            self.code.store(self.code.constant(behind), at)
+        with self.code.loop(self.cells) as j:
+            product = self.dot(one, own, other, self.cell(unit, j))
+            self.code.store(product, self.code.at(row, j, FLOAT))
+
+    def weigh(self, unit: Value, plane: Value, weight: Callable[[Value], Value], to: Value) -> None:
+        """A cell's numbers at `to` += those of a unit's cells in a plane, each by its weight."""
+        code, size = self.code, self.body.layout.vector_bytes
+        with code.loop(self.vectors) as m:
+            at = code.at(to, m, size)
+
+            def more(j: Value, totals: Sequence[Value]) -> list[Value]:
+                there = self.load(plane, self.cell(unit, j), m)
+                return [code.multiply_add(weight(j), there, totals[0])]
+
+            (total,) = code.sum_loop(self.cells, 1, [code.load(code.vector, at)], more)
+            code.store(total, at)
+
+    def clear(self, field: Field, planes: int) -> None:
+        """Planes of zeros."""
+        size = self.body.layout.vector_bytes
+        whole = self.body.builder.mul(self._plane, I64(planes))
+        with self.code.loop(self.body.builder.sdiv(whole, I64(size))) as index:
+            at = self.code.at(self.body.address(field), index, size)
+            self.code.store(self.code.constant(0.0), at)
+
+    def softmax(self, row: Value) -> None:
+        """Products -> weights, in place."""
+        code = self.code
+
+        def at(index: Value) -> Value:
+            return code.at(row, index, self.body.layout.vector_bytes)
+
+        def larger(m: Value, found: Sequence[Value]) -> list[Value]:
+            return [code.larger(found[0], code.load(code.vector, at(m)))]
+
+        (largest,) = code.sum_loop(self._look_vectors, 1, [code.constant(NEVER)], larger)
+        largest, scale = code.spread(code.largest(largest)), code.spread(self.scale)
+
+        def exponential(m: Value, totals: Sequence[Value]) -> list[Value]:
+            above = code.subtract(code.load(code.vector, at(m)), largest)
+            power = code.exponential(code.multiply(above, scale))
+            code.store(power, at(m))
+            return [code.add(totals[0], power)]
+
+        (total,) = code.sum_loop(self._look_vectors, 1, [code.constant(0.0)], exponential)
+        share = code.spread(code.divide(F32(1.0), code.total(total)))
+        with code.loop(self._look_vectors) as m:
+            code.store(code.multiply(code.load(code.vector, at(m)), share), at(m))
+
+    def softmax_back(self, weights: Value, row: Value) -> None:
+        """The gradient of weights -> that of products, in place."""
+        code, size = self.code, self.body.layout.vector_bytes
+
+        def pair(m: Value) -> tuple[Value, Value]:
+            at_weight, at_product = (code.at(base, m, size) for base in (weights, row))
+            return code.load(code.vector, at_weight), code.load(code.vector, at_product)
+
+        def more(m: Value, totals: Sequence[Value]) -> list[Value]:
+            return [code.multiply_add(*pair(m), totals[0])]
+
+        (total,) = code.sum_loop(self._look_vectors, 1, [code.constant(0.0)], more)
+        mean, scale = code.spread(code.total(total)), code.spread(self.scale)
+        with code.loop(self._look_vectors) as m:
+            weight, d = pair(m)
+            d = code.multiply(code.multiply(weight, code.subtract(d, mean)), scale)
+            code.store(d, code.at(row, m, size))
+
+
+def look(body: Body) -> None:
+    """looks = softmax of queries · keys; looked = what they weigh of the values."""
+    code, units = body.code, _Units(body)
+    query, key, value = (units.plane(Field.qkv, plane) for plane in (QUERY, KEY, VALUE))
+    units.clear(Field.looked, len(KINDS))
+    with code.loop(units.count) as unit:
+        looked = units.plane(Field.looked, units.kind(unit))
+        with code.loop(units.cells) as i:
+            own, row = units.cell(unit, i), units.looks(unit, i)
+            units.products(row, unit, query, own, key, NEVER)
+            units.softmax(row)
+            units.weigh(unit, value, partial(units.number, row), code.at(looked, own, 1))
+
+
+def look_back(body: Body) -> None:
+    """d_qkv, from the gradient of what was seen."""
+    code, units = body.code, _Units(body)
+    query, key, value = (units.plane(Field.qkv, plane) for plane in (QUERY, KEY, VALUE))
+    d_query, d_key, d_value = (units.plane(Field.d_qkv, plane) for plane in (QUERY, KEY, VALUE))
+    d_rows = body.address(Field.d_looks)
+    units.clear(Field.d_qkv, 3)
+    with code.loop(units.count) as unit:
+        d_looked = units.plane(Field.d_looked, units.kind(unit))
+        with code.loop(units.cells) as i:
+            own, d_row = units.cell(unit, i), units.row(d_rows, i)
+            units.products(d_row, unit, d_looked, own, value, 0.0)
+            units.softmax_back(units.looks(unit, i), d_row)
+            units.weigh(unit, key, partial(units.number, d_row), code.at(d_query, own, 1))
+        with code.loop(units.cells) as j:
+            own = units.cell(unit, j)
+
+            def of_product(i: Value, j: Value = j) -> Value:
+                return units.number(units.row(d_rows, i), j)
+
+            def of_weight(i: Value, j: Value = j, unit: Value = unit) -> Value:
+                return units.number(units.looks(unit, i), j)
+
+            units.weigh(unit, query, of_product, code.at(d_key, own, 1))
+            units.weigh(unit, d_looked, of_weight, code.at(d_value, own, 1))
