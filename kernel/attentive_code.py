@@ -10,7 +10,6 @@ and the same backwards, before the gradient goes back to what was gathered.
 from collections.abc import Mapping
 from typing import final
 
-from kernel.code import I64, Value
 from kernel.function import Body
 from kernel.group_code import add_to_sums, clear_sums, scatter_sums, store_sums
 from kernel.job import Field
@@ -21,6 +20,7 @@ from kernel.pieces_code import Pieces
 from kernel.refine_back_code import norm_back
 from kernel.refine_code import norm_scale, products
 from kernel.units_code import BOX, COLUMN, ROW, look, look_back
+from kernel.values import I64, Value
 
 
 @final
@@ -83,8 +83,8 @@ def _project(body: Body, weights: Value) -> None:
                 rows=tile,
                 columns=layout.qkv_vectors,
             )
-            for row, vectors in enumerate(rows):
-                pair = body.builder.add(first, I64(row))
+            for row, vectors in rows:
+                pair = body.builder.add(first, row)
                 for i, piece in enumerate(pieces.cut(vectors, 3 * pieces.of_plane)):
                     pieces.store(piece, Field.qkv, pair, i)
         begin = first
@@ -101,8 +101,8 @@ def _combine(body: Body, weights: Value) -> None:
             rows = products(
                 body, seen, weights, steps=layout.seen_steps, rows=tile, columns=layout.vectors
             )
-            for row, vectors in enumerate(rows):
-                _hear(body, body.builder.add(first, I64(row)), vectors)
+            for row, vectors in rows:
+                _hear(body, body.builder.add(first, row), vectors)
         begin = first
 
 
@@ -160,8 +160,8 @@ def _combine_back(body: Body, weights: Value, gradients: Value) -> None:
                     rows=sub_tile,
                     columns=layout.seen_vectors,
                 )
-                for row, vectors in enumerate(found):
-                    _looked_back(body, pieces, body.builder.add(pair, I64(row)), vectors)
+                for row, vectors in found:
+                    _looked_back(body, pieces, body.builder.add(pair, row), vectors)
         begin = first
 
 
@@ -230,8 +230,8 @@ def _project_back(body: Body, weights: Value, gradients: Value) -> None:
                     columns=layout.vectors,
                 )
                 pair = body.builder.add(first, within)
-                for row, vectors in enumerate(found):
-                    _add_to_d_out(body, body.builder.add(pair, I64(row)), vectors)
+                for row, vectors in found:
+                    _add_to_d_out(body, body.builder.add(pair, row), vectors)
         begin = first
 
 

@@ -3,9 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
-from kernel.code import Code, Value
+from kernel.code import Code
 from kernel.function import Body
 from kernel.job import Field
+from kernel.values import Value
 
 
 class CellCode(ABC):

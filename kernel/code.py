@@ -5,45 +5,30 @@ loops that Python runs are unrolled, those of `Code.loop` are loops of the compi
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, final
+from collections.abc import Sequence
+from typing import final
 
 import numpy as np
 from llvmlite import ir
 
 from kernel.isa import Isa
+from kernel.loop_code import LoopCode
+from kernel.values import F32, I8, I32, I64, POINTER, BFloatType, Value
 
-I8, I32, I64, F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
-POINTER = ir.PointerType()
 # Sums may be taken in any order and fused; infinities and NaN stay what they are.
 FREE = ("reassoc", "contract", "nsz", "arcp", "afn")
 EXPONENT_BITS, EXPONENT_BIAS = 23, 127
+# Nothing beside 1, and far from the numbers so small that CPUs take a hundred times as long.
+LEAST_POWER = -64.0
 CACHE_LINE = 64  # bytes
 
-Value = Any  # llvmlite has no types of its own to offer
-
 
 @final
-class BFloatType(ir.Type):  # type: ignore[misc]
-    """LLVM's bfloat, which llvmlite does not name."""
-
-    def _to_string(self) -> str:
-        return "bfloat"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, BFloatType)
-
-    def __hash__(self) -> int:
-        return hash(BFloatType)
-
-
-@final
-class Code:
+class Code(LoopCode):
     """Writes one function's body."""
 
     def __init__(self, builder: ir.IRBuilder, isa: Isa) -> None:
-        self.builder = builder
+        super().__init__(builder)
         self.isa = isa
         self.vector = ir.VectorType(F32, isa.lanes)
         self._bfloat16 = isa.precision == "bfloat16"
@@ -84,68 +69,6 @@ class Code:
     def wide(self, address: Value) -> Value:
         """A 32-bit integer in memory as a 64-bit one."""
         return self.builder.sext(self.load(I32, address), I64)
-
-    @contextmanager
-    def loop(self, count: Value, step: int = 1, start: Value | None = None) -> Iterator[Value]:
-        """Count from `start` (0) by `step` while a whole step fits below `count`."""
-        builder = self.builder
-        before = builder.block
-        head, body, done = (builder.append_basic_block(name) for name in ("head", "body", "done"))
-        builder.branch(head)
-        builder.position_at_end(head)
-        index = builder.phi(I64)
-        index.add_incoming(I64(0) if start is None else start, before)
-        following = builder.add(index, I64(step))
-        builder.cbranch(builder.icmp_signed("<=", following, count), body, done)
-        builder.position_at_end(body)
-        yield index
-        index.add_incoming(following, builder.block)
-        builder.branch(head)
-        builder.position_at_end(done)
-
-    @contextmanager
-    def take(self, counter: Value, end: Value) -> Iterator[Value]:
-        """Take the next number below `end` from a counter that threads share, again and again."""
-        builder = self.builder
-        head, body, done = (builder.append_basic_block(name) for name in ("take", "taken", "none"))
-        builder.branch(head)
-        builder.position_at_end(head)
-        number = builder.atomic_rmw("add", counter, I64(1), "monotonic")
-        builder.cbranch(builder.icmp_signed("<", number, end), body, done)
-        builder.position_at_end(body)
-        yield number
-        builder.branch(head)
-        builder.position_at_end(done)
-
-    def sum_loop(
-        self,
-        count: int | Value,
-        step: int,
-        totals: Sequence[Value],
-        more: Callable[[Value, Sequence[Value]], Sequence[Value]],
-    ) -> Sequence[Value]:
-        """`more(index, totals)` for indices 0, step … below `count`; totals stay in registers.
-
-        count: above 0.
-        """
-        builder = self.builder
-        before = builder.block
-        end = count if isinstance(count, ir.Value) else I64(count)
-        body, done = (builder.append_basic_block(name) for name in ("sum", "summed"))
-        builder.branch(body)
-        builder.position_at_end(body)
-        index = builder.phi(I64)
-        index.add_incoming(I64(0), before)
-        kept = [builder.phi(total.type) for total in totals]
-        found = more(index, kept)
-        following = builder.add(index, I64(step))
-        index.add_incoming(following, builder.block)
-        for phi, total, further in zip(kept, totals, found, strict=True):
-            phi.add_incoming(total, before)
-            phi.add_incoming(further, builder.block)
-        builder.cbranch(builder.icmp_signed("<", following, end), body, done)
-        builder.position_at_end(done)
-        return found
 
     # Vectors of float32
 
@@ -209,19 +132,19 @@ class Code:
 
     def one_and_exponential(self, x: Value) -> Value:
         """1 + e^(−x), which is 1 / sigmoid(x)."""
-        power, scale = self._exponential(x, -1.0)
+        power, scale = self._exponential(x, -1.0, 1.0 - EXPONENT_BIAS)
         return self.multiply_add(power, scale, self.constant(1.0))
 
     def exponential(self, x: Value) -> Value:
-        """e^x."""
-        return self.multiply(*self._exponential(x, 1.0))
+        """e^x, of x above −44; below, e^−44."""
+        return self.multiply(*self._exponential(x, 1.0, LEAST_POWER))
 
-    def _exponential(self, x: Value, sign: float) -> tuple[Value, Value]:
-        """Two factors of e^(± x): 2^t by a polynomial and t's whole part."""
+    def _exponential(self, x: Value, sign: float, least: float) -> tuple[Value, Value]:
+        """Two factors of e^(± x): 2^t, t at least `least`, by a polynomial and t's whole part."""
         bound = self.constant(EXPONENT_BIAS - 1.0)
         t = self.multiply(x, self.constant(sign * math.log2(math.e)))
         t = self.call("llvm.minnum", [t, bound])
-        t = self.call("llvm.maxnum", [t, self.constant(1.0 - EXPONENT_BIAS)])
+        t = self.call("llvm.maxnum", [t, self.constant(least)])
         whole = self.call("llvm.rint", [t])
         part = self.subtract(t, whole)
         power = self.constant(0.0)

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from kernel.geometry import Geometry
 from kernel.job import Field
-from kernel.layout import FLOAT, FloatArray, Layout, Network
+from kernel.layout import FLOAT, TILE_ROWS, TILE_STEPS, FloatArray, Layout, Network
 from kernel.memory import ALIGNMENT, Bytes, JobTable, aligned
+from kernel.tile_code import ROW_BYTES, tile_shapes
 from kernel.weights import Weights
 from puzzles.kind import PuzzleSpec
 
@@ -27,6 +28,8 @@ def step_memory(layout: Layout, geometry: Geometry) -> dict[Field, Bytes]:
         Field.zeros: layout.state_bytes * pairs,
         Field.sums: layout.state_bytes * groups,
         Field.inner: layout.inner_bytes * layout.tile,
+        Field.tile_turned: ROW_BYTES * TILE_STEPS,
+        Field.tile_sums: max(layout.mixed_bytes, layout.state_bytes) * TILE_ROWS,
     } | _heard_sizes(layout, geometry)
     return {field: aligned(size) for field, size in sizes.items()}
 
@@ -137,6 +140,7 @@ def weight_fields(
 ) -> dict[Field, npt.NDArray[Any]]:
     """The model, its matrices packed."""
     return {
+        Field.tile_shapes: tile_shapes(),
         Field.blocks: _pack(weights, layout, transposed=False),
         Field.roles: np.ascontiguousarray(weights.roles),
         Field.starts: np.ascontiguousarray(weights.starts),
@@ -214,7 +218,7 @@ def puzzle_fields(geometry: Geometry, layout: Layout) -> dict[Field, npt.NDArray
     piece_at = cell * _cell_bytes(layout, geometry) + symbol * layout.unit_key * FLOAT
     unit_scale = SHARPNESS / math.sqrt(max(1, geometry.symbols * layout.unit_key))
     return {
-        Field.unit_cells: geometry.unit_cells,
+        Field.unit_cells: geometry.unit_cells * np.int32(_cell_bytes(layout, geometry)),
         Field.piece_at: piece_at.astype(np.int32),
         Field.unit_scale: np.array([unit_scale], np.float32),
         Field.members: geometry.members,

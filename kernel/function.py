@@ -5,10 +5,11 @@ from typing import final
 
 from llvmlite import ir
 
-from kernel.code import I64, POINTER, Code, Value
+from kernel.code import Code
 from kernel.isa import Isa
 from kernel.job import Field
 from kernel.layout import Layout
+from kernel.values import I64, POINTER, Value
 
 GROUPS_OF_A_PAIR = 4  # its cell, row, column, and box or canvas
 

@@ -1,9 +1,9 @@
 """The code of groups: sums of h over them, and gradients that go back from them."""
 
-from kernel.code import F32, Value
 from kernel.function import Body
 from kernel.job import Field
 from kernel.layout import FLOAT
+from kernel.values import F32, Value
 
 
 def clear_sums(body: Body) -> None:

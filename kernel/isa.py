@@ -1,5 +1,8 @@
 """What the kernel may use of a CPU."""
 
+import ctypes
+import functools
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +12,7 @@ import llvmlite.binding as llvm
 Precision = Literal["float32", "bfloat16"]  # of the factors of matrix products; sums are float32
 
 BFLOAT16_LANES = 16  # of the one instruction that the kernel has for it
+ARCH_PRCTL, REQUEST_STATE, TILE_DATA = 158, 0x1023, 18  # Linux on x86-64: asm/prctl.h
 
 
 class UnsupportedError(Exception):
@@ -17,11 +21,15 @@ class UnsupportedError(Exception):
 
 @dataclass(frozen=True)
 class Isa:
-    """lanes: float32 numbers in a vector; registers: vectors that the CPU holds at once."""
+    """lanes: float32 numbers in a vector; registers: vectors that the CPU holds at once.
+
+    tiles: whether it multiplies matrices of bfloat16, too (AMX): far faster than vectors of them.
+    """
 
     lanes: int
     registers: int
     precision: Precision = "float32"
+    tiles: bool = False
 
     @property
     def factor_bytes(self) -> int:
@@ -33,6 +41,18 @@ def multiplies_bfloat16() -> bool:
     """Whether this CPU has an instruction for it; without, libraries emulate it, slowly."""
     features = llvm.get_host_cpu_features()
     return any(features.get(name) for name in ("avx512bf16", "amx-bf16", "bf16"))
+
+
+@functools.cache
+def may_use_tiles() -> bool:
+    """Whether the CPU has AMX and the system lets this process, and those it starts, use it.
+
+    Linux wants to be asked, once, before threads begin: each keeps 8 KiB more.
+    """
+    features = llvm.get_host_cpu_features()
+    if sys.platform != "linux" or not (features.get("amx-tile") and features.get("amx-bf16")):
+        return False
+    return bool(ctypes.CDLL(None).syscall(ARCH_PRCTL, REQUEST_STATE, TILE_DATA) == 0)
 
 
 def host_isa(precision: Precision | None = None, *, sizes: Collection[int] = ()) -> Isa:
@@ -48,7 +68,7 @@ def host_isa(precision: Precision | None = None, *, sizes: Collection[int] = ())
     while any(size % lanes for size in sizes) and lanes > 1:
         lanes //= 2
     if has_bfloat16 and lanes == BFLOAT16_LANES and precision != "float32":
-        return Isa(lanes, registers, "bfloat16")
+        return Isa(lanes, registers, "bfloat16", tiles=may_use_tiles())
     if precision == "bfloat16":
         lacking = f"sizes {sorted(sizes)} of 16s" if has_bfloat16 else "a CPU with AVX512-BF16"
         raise UnsupportedError(f"bfloat16 needs {lacking}; float32 runs everywhere")

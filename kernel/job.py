@@ -38,7 +38,7 @@ class Field(IntEnum):
     group_ends = auto()  # (group projections,) int64: where the groups of each end
     scale = auto()  # (G,) float32: of a group's sum
     # Attention inside units, U of C cells with K numbers a pair; C' and R are multiples of vectors.
-    unit_cells = auto()  # (U, N) int32: rows, columns, boxes
+    unit_cells = auto()  # (U, N) int32: rows, columns, boxes; bytes before each cell in (S, C')
     piece_at = auto()  # (P,) int32: bytes before a pair's K numbers in (S, C')
     cell_bytes = auto()  # of C' = N · K and zeros, a cell's numbers
     plane_bytes = auto()  # of (S, C')
@@ -67,6 +67,9 @@ class Field(IntEnum):
     sums = auto()  # (G, D) float32
     group_factors = auto()  # (G, D) factors: scaled sums
     mixed = auto()  # (G, 2 W) float32: projected groups
+    tile_shapes = auto()  # what the CPU is told of tiles, 64 bytes
+    tile_turned = auto()  # a tile of factors, rows and columns exchanged
+    tile_sums = auto()  # (a few pairs, up to 2 W or D) float32: what came out of tiles
     inner = auto()  # (a few pairs, W) factors
     # Training: what a step is given and gives besides.
     labels = auto()  # (B, S) int32

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from kernel.cell_code import CellCode
-from kernel.code import I32, I64, Code, Value
+from kernel.code import Code
 from kernel.function import Body
 from kernel.group_code import (
     add_to_d_groups,
@@ -15,6 +15,7 @@ from kernel.group_code import (
 )
 from kernel.job import Field
 from kernel.tape_code import KEPT
+from kernel.values import I32, I64, Value
 
 
 class LatticeCode(CellCode):

@@ -12,6 +12,7 @@ from kernel.isa import Isa, UnsupportedError
 FLOAT = 4  # bytes of a float32
 SUB_TILE = 3  # pairs whose projections are summed in registers at once
 BACK_SUB_TILE = 4  # the same for gradients; even, for sums over two rows at once
+TILE_ROWS, TILE_STEPS = 8, 16  # where a CPU multiplies matrices: rows, and four bytes of each
 AT_ONCE = 4  # steps of a matrix product between two jumps, where code is not unrolled
 
 FloatArray = npt.NDArray[np.float32]
@@ -81,9 +82,14 @@ class Layout:
         self.factor_bytes = network.hidden_size * isa.factor_bytes
         hearing = HEARING[network.cell]
         self.parts = hearing.parts
-        self.tile = hearing.tile
-        self.back_tiles, self.group_tile = hearing.back_tiles, hearing.group_tile
-        self.back_tile = max(hearing.back_tiles)
+        self.tile, self.sub_tile, self.back_sub_tile = hearing.tile, SUB_TILE, BACK_SUB_TILE
+        self.back_tiles = hearing.back_tiles
+        self.group_tiles: tuple[int, ...] = (hearing.group_tile,)
+        if isa.tiles:
+            self.tile = hearing.tile // TILE_ROWS * TILE_ROWS
+            self.sub_tile = self.back_sub_tile = TILE_ROWS
+            self.back_tiles = self.group_tiles = (2 * TILE_STEPS, TILE_ROWS)
+        self.back_tile = max(self.back_tiles)
         self.heard_bytes = hearing.parts * self.factor_bytes
         self.mixed_bytes = 2 * network.width * FLOAT
         self.inner_bytes = network.width * isa.factor_bytes
@@ -130,6 +136,7 @@ class Layout:
     def column_blocks(self) -> list[list[int]]:
         """Vectors of gate and their partners of up, as many as the registers hold for a tile."""
         room = (self._isa.registers - SUB_TILE - 1) // SUB_TILE // 2
+        room = min(room, TILE_ROWS // 2) if self._isa.tiles else room
         size = max(n for n in range(1, self.gates + 1) if self.gates % n == 0 and n <= max(room, 1))
         return [
             [half + first + i for half in (0, self.gates) for i in range(size)]
@@ -138,7 +145,15 @@ class Layout:
 
     def back_sub_tiles(self) -> list[tuple[int, int]]:
         """Pairs that are taken together, and of these at once; the next takes what is left."""
-        return [*((tile, BACK_SUB_TILE) for tile in self.back_tiles), (1, 1)]
+        return [*((tile, self.back_sub_tile) for tile in self.back_tiles), (1, 1)]
+
+    def sums_by_tiles(self, rows: int) -> bool:
+        """Whether a sum over so many rows is a matrix product of tiles."""
+        return self._isa.tiles and rows == 2 * TILE_STEPS
+
+    def by_tiles(self, rows: int, steps: int) -> bool:
+        """Whether a matrix product of so many rows and steps is one of tiles."""
+        return self._isa.tiles and rows == TILE_ROWS and steps % TILE_STEPS == 0
 
     def back_column_blocks(self) -> list[list[int]]:
         """Vectors of SwiGLU's inner gradient, as many as the registers hold for a tile."""
@@ -155,6 +170,8 @@ class Layout:
 
     def rows_together(self, tile: int, vectors: int | None = None) -> int:
         """Of a tile's pairs, so many whose sums of `vectors`, or D numbers, the registers hold."""
+        if self._isa.tiles and tile % TILE_ROWS == 0:
+            return TILE_ROWS
         room = (self._isa.registers - 1) // ((vectors or self.vectors) + 1)
         return max(n for n in range(1, tile + 1) if tile % n == 0 and (n <= room or n == 1))
 

@@ -7,7 +7,6 @@ from llvmlite import ir
 
 from kernel.attentive_code import AttentiveLatticeCode
 from kernel.cell_code import CellCode
-from kernel.code import I64, POINTER, Value
 from kernel.function import Body, add_function
 from kernel.isa import Isa
 from kernel.lattice_code import LatticeCode
@@ -16,6 +15,7 @@ from kernel.palette_code import PaletteCode
 from kernel.refine_code import write_mix, write_project
 from kernel.row_code import write_ask, write_begin, write_read
 from kernel.threads_code import write_help, write_share
+from kernel.values import I64, POINTER, Value
 
 RUN, HELP, SHARE = "kernel_run", "kernel_help", "kernel_share"
 

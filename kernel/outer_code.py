@@ -1,9 +1,10 @@
 """The code of the weights' gradients: outer products of two rows of numbers, summed over rows."""
 
-from kernel.code import I64, Value
 from kernel.function import Body
 from kernel.job import Field
 from kernel.layout import FLOAT
+from kernel.tile_code import sum_by_tiles
+from kernel.values import I64, Value
 
 
 def kept_factors(body: Body, field: Field, index: Value, parts: int = 1) -> list[Value]:
@@ -53,6 +54,10 @@ def outer(
 
     left, right: where rows begin that `store_rows` stored, or factors where these serve.
     """
+    if body.layout.sums_by_tiles(tile):
+        turned = body.address(Field.tile_turned)
+        sum_by_tiles(body.code, to, left, left_vectors, right, right_vectors, turned)
+        return
     code, vector_bytes = body.code, body.layout.vector_bytes
     inputs, room = left_vectors * code.isa.lanes, code.isa.registers - 6
     columns = max(n for n in range(1, 9) if right_vectors % n == 0 and 2 * n <= room)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import final
 
-from kernel.code import I64, Value
 from kernel.function import Body
 from kernel.job import Field
+from kernel.values import I64, Value
 
 # Down and right, in the order of `model.palette`'s weights; the middle is a pair's own.
 NEIGHBOURS = tuple((down, right) for down in (-1, 0, 1) for right in (-1, 0, 1))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import final
 
 from kernel.cell_code import CellCode
-from kernel.code import I32, I64, Code, Value
+from kernel.code import Code
 from kernel.function import Body
 from kernel.group_code import add_to_d_groups, add_to_sums, clear_sums, scatter_sums, store_sums
 from kernel.job import Field
@@ -20,6 +20,7 @@ from kernel.refine_back_code import norm_back
 from kernel.refine_code import norm_scale
 from kernel.row_code import pairs_of
 from kernel.tape_code import KEPT
+from kernel.values import I32, I64, Value
 
 
 @final

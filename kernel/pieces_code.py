@@ -5,10 +5,11 @@ from typing import final
 
 from llvmlite import ir
 
-from kernel.code import I32, Code, Value
+from kernel.code import Code
 from kernel.function import Body
 from kernel.job import Field
 from kernel.layout import FLOAT
+from kernel.values import I32, Value
 
 
 @final

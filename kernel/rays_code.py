@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from math import gcd
 from typing import final
 
-from kernel.code import I64, Code, Value
+from kernel.code import Code
 from kernel.function import Body
 from kernel.job import Field
 from kernel.layout import FLOAT
+from kernel.values import I64, Value
 
 RAYS = ((1, 1), (1, -1), (2, 1), (2, -1))  # as `model.palette`: axis and direction of each quarter
 

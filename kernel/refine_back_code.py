@@ -7,8 +7,9 @@
 Each adds what it finds out about the weights to the chunk's gradients (`outer_code`).
 """
 
+from collections.abc import Iterator
+
 from kernel.cell_code import CellCode
-from kernel.code import F32, I64, Value
 from kernel.function import Body
 from kernel.group_code import group_scale, mixed_at
 from kernel.job import Field
@@ -19,7 +20,8 @@ from kernel.outer_code import (
     store_as_factors,
     store_rows,
 )
-from kernel.refine_code import products
+from kernel.refine_code import products, products_of_rows
+from kernel.values import F32, I64, Value
 
 
 def write_spread(body: Body, cell: CellCode) -> None:
@@ -118,18 +120,17 @@ def _through_swiglu(
     factors = code.at(body.address(Field.d_factors), within, layout.factor_bytes)
     of_out = code.at(weights, layout.out_at, 1)
     for columns in layout.back_column_blocks():
-        rows = products(
+        for row, d_inner in products_of_rows(
             body,
             factors,
             of_out,
             steps=layout.hidden_steps,
             rows=tile,
             columns=len(columns),
-        )
+            together=code.rows_in_factor,
+        ):
+            _swiglu_back(body, cell, pair, within, row, columns, d_inner)
         of_out = code.at(of_out, layout.panel_bytes(layout.hidden_steps, columns), 1)
-        for row in range(0, tile, code.rows_in_factor):
-            together = rows[row : row + code.rows_in_factor]
-            _swiglu_back(body, cell, pair, within, row, columns, together)
 
 
 def _swiglu_back(
@@ -137,14 +138,15 @@ def _swiglu_back(
     cell: CellCode,
     pair: Value,
     within: Value,
-    row: int,
+    row: Value,
     columns: list[int],
     d_inner: list[list[Value]],
 ) -> None:
     """Some columns of the rows from `row` on; d_inner: [row][column]."""
     code, layout = body.code, body.layout
-    place = body.builder.add(within, I64(row))
-    pairs = [body.builder.add(pair, I64(row + i)) for i in range(len(d_inner))]
+    place = body.builder.add(within, row)
+    first = body.builder.add(pair, row)
+    pairs = [body.builder.add(first, I64(i)) for i in range(len(d_inner))]
     groups = [body.groups_of(at) for at in pairs]
     for i, column in enumerate(columns):
         up_column = layout.gates + column
@@ -190,8 +192,8 @@ def _back_to_hidden(body: Body, weights: Value, first: Value, tile: int) -> None
             d_mixed = code.at(
                 body.address(Field.d_mixed_factors), within, layout.mixed_factor_bytes
             )
-            for row, totals in enumerate(_to_hidden(body, d_mixed, of_part, together)):
-                place = body.builder.add(within, I64(row))
+            for row, totals in _to_hidden(body, d_mixed, of_part, together):
+                place = body.builder.add(within, row)
                 pair = body.builder.add(first, place)
                 for j, d in enumerate(totals):
                     if part:
@@ -201,7 +203,9 @@ def _back_to_hidden(body: Body, weights: Value, first: Value, tile: int) -> None
                     code.store(whole, body.state(d_out, pair, j))
 
 
-def _to_hidden(body: Body, factors: Value, weights: Value, rows: int) -> list[list[Value]]:
+def _to_hidden(
+    body: Body, factors: Value, weights: Value, rows: int
+) -> Iterator[tuple[Value, list[Value]]]:
     layout = body.layout
     return products(
         body,
@@ -219,7 +223,7 @@ def write_collect(body: Body) -> None:
     arguments: its weights, their gradients, first group, end.
     """
     code, layout, (weights, gradients, begin, end) = body.code, body.layout, body.arguments
-    for tile in (layout.group_tile, 1):
+    for tile in (*layout.group_tiles, 1):
         with code.loop(end, step=tile, start=begin) as first:
             d_mixed = _group_gradients(body, first, tile)
             sums = _tile_of(body, Field.group_factors, first, layout.factor_bytes)
@@ -234,8 +238,8 @@ def _back_to_sums(body: Body, weights: Value, d_mixed: Value, first: Value, tile
     together = layout.rows_together(tile)
     with code.loop(I64(tile), step=together) as within:
         factors = code.at(d_mixed, within, layout.mixed_factor_bytes)
-        for row, totals in enumerate(_to_hidden(body, factors, weights, together)):
-            group = body.builder.add(body.builder.add(first, within), I64(row))
+        for row, totals in _to_hidden(body, factors, weights, together):
+            group = body.builder.add(body.builder.add(first, within), row)
             scale = group_scale(body, group)
             for j, total in enumerate(totals):
                 to = body.state(body.address(Field.d_sums), group, j)

@@ -7,14 +7,15 @@
 `mix` takes its pairs through all of it while they are in registers and the first cache.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from kernel.cell_code import CellCode
-from kernel.code import F32, I64, Value
 from kernel.function import Body
 from kernel.group_code import mixed_at
 from kernel.job import Field
-from kernel.layout import FLOAT, SUB_TILE
+from kernel.layout import FLOAT
+from kernel.tile_code import ROW_BYTES, multiply_tiles
+from kernel.values import F32, I64, Value
 
 RMS_EPSILON = 1e-5
 
@@ -22,7 +23,7 @@ RMS_EPSILON = 1e-5
 def write_project(body: Body) -> None:
     """mixed = sums of the groups of one kind by its weights; arguments: these, first group, end."""
     code, (weights, begin, end) = body.code, body.arguments
-    for tile in (SUB_TILE, 1):
+    for tile in (body.layout.sub_tile, 1):
         with code.loop(end, step=tile, start=begin) as group:
             _project_tile(body, weights, group, tile)
         begin = group
@@ -34,7 +35,9 @@ def _project_tile(body: Body, weights: Value, group: Value, tile: int) -> None:
     mixed = code.at(body.address(Field.mixed), group, layout.mixed_bytes)
     steps = layout.hidden_steps
     for columns in layout.column_blocks():
-        for row, totals in enumerate(_project(body, factors, weights, steps, tile, columns)):
+        for row, totals in products(
+            body, factors, weights, steps=steps, rows=tile, columns=len(columns)
+        ):
             to = code.at(mixed, row, layout.mixed_bytes)
             for column, total in zip(columns, totals, strict=True):
                 code.store(total, code.at(to, column, layout.vector_bytes))
@@ -45,7 +48,7 @@ def write_mix(body: Body, cell: CellCode) -> None:
     """second argument = norm(h + output projection of silu(gate) · up), by the first's weights."""
     code, layout, (weights, out) = body.code, body.layout, body.arguments
     begin: Value = I64(0)
-    for tile, sub_tile in ((layout.tile, SUB_TILE), (1, 1)):
+    for tile, sub_tile in ((layout.tile, layout.sub_tile), (1, 1)):
         with code.loop(body.size(Field.pairs), step=tile, start=begin) as first:
             # One block of columns after the other: its weights stay in the first cache.
             panel = weights
@@ -72,8 +75,8 @@ def _mix_inner(
     factors = code.at(body.address(Field.factors), pair, layout.heard_bytes)
     inner = code.at(body.address(Field.inner), within, layout.inner_bytes)
     half, steps = len(columns) // 2, layout.heard_steps
-    for row, totals in enumerate(_project(body, factors, panel, steps, tile, columns)):
-        own = body.builder.add(pair, I64(row))
+    for row, totals in products(body, factors, panel, steps=steps, rows=tile, columns=len(columns)):
+        own = body.builder.add(pair, row)
         groups = body.groups_of(own)
         whole = [
             cell.with_groups(
@@ -109,8 +112,8 @@ def _mix_outer(body: Body, weights: Value, first: Value, tile: int, out: Value) 
             rows=together,
             columns=layout.vectors,
         )
-        for row, totals in enumerate(rows):
-            pair = body.builder.add(body.builder.add(first, within), I64(row))
+        for row, totals in rows:
+            pair = body.builder.add(body.builder.add(first, within), row)
             h = body.address(Field.h)
             wide = [code.add(t, body.load_state(h, pair, j)) for j, t in enumerate(totals)]
             scale = norm_scale(body, wide)
@@ -132,14 +135,21 @@ def norm_scale(body: Body, h: list[Value]) -> Value:
     return code.divide(F32(1.0), root)
 
 
-def _project(
-    body: Body, factors: Value, weights: Value, steps: int, rows: int, columns: list[int]
-) -> list[list[Value]]:
-    """To some columns of 2 · W; weights: of their panel."""
-    return products(body, factors, weights, steps=steps, rows=rows, columns=len(columns))
-
-
 def products(
+    body: Body, factors: Value, weights: Value, *, steps: int, rows: int, columns: int
+) -> Iterator[tuple[Value, list[Value]]]:
+    """Sums over all inputs: each row's number and its vectors; what is done with them is unrolled
+    over rows, or is a loop's body, and ends before the next is asked for.
+
+    factors: of consecutive rows, four bytes a step; weights: a panel of so many columns.
+    """
+    for row, together in products_of_rows(
+        body, factors, weights, steps=steps, rows=rows, columns=columns, together=1
+    ):
+        yield row, together[0]
+
+
+def products_of_rows(
     body: Body,
     factors: Value,
     weights: Value,
@@ -147,11 +157,33 @@ def products(
     steps: int,
     rows: int,
     columns: int,
-) -> list[list[Value]]:
-    """Sums over all inputs, [row][column] vectors, kept in registers.
+    together: int,
+) -> Iterator[tuple[Value, list[list[Value]]]]:
+    """As `products`, but so many rows at a time, fewer last: the first one's number, and theirs."""
+    if body.layout.by_tiles(rows, steps):
+        code, sums, size = body.code, body.address(Field.tile_sums), columns * ROW_BYTES
+        multiply_tiles(code, factors, weights, sums, steps=steps, columns=columns)
+        with code.loop(I64(rows), step=together) as row:
+            at = code.at(sums, row, size)
+            yield (
+                row,
+                [
+                    [
+                        code.load(code.vector, code.at(at, k * size + i * ROW_BYTES, 1))
+                        for i in range(columns)
+                    ]
+                    for k in range(together)
+                ],
+            )
+        return
+    found = _in_registers(body, factors, weights, steps=steps, rows=rows, columns=columns)
+    for first in range(0, rows, together):
+        yield I64(first), found[first : first + together]
 
-    factors: of consecutive rows, four bytes a step; weights: a panel of so many columns.
-    """
+
+def _in_registers(
+    body: Body, factors: Value, weights: Value, *, steps: int, rows: int, columns: int
+) -> list[list[Value]]:
     code = body.code
     vector_bytes = code.isa.lanes * FLOAT
     at_once = body.layout.steps_at_once(steps)

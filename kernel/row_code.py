@@ -1,10 +1,10 @@
 """The code of what begins and ends a supervision step of a row: its states, question and answer."""
 
 from kernel.cell_code import CellCode
-from kernel.code import F32, I32, I64, Value
 from kernel.function import Body
 from kernel.job import Field
 from kernel.layout import FLOAT
+from kernel.values import F32, I32, I64, Value
 
 NO_SYMBOL_LOGIT = -30.0  # of pad and empty, as in the models
 

@@ -6,12 +6,13 @@ groups, S cells and N symbols are known when it runs: the same code serves puzzl
 
 from typing import final
 
-from kernel.code import I64, Value
 from kernel.function import Body
 from kernel.isa import Isa
 from kernel.job import Field
 from kernel.layout import Layout, Network
 from kernel.network_code import NetworkCode
+from kernel.tile_code import forget_shapes, tell_shapes
+from kernel.values import I64, Value
 
 
 @final
@@ -25,6 +26,8 @@ class StepCode(NetworkCode):
 
     def _write_step(self, body: Body) -> None:
         code = body.code
+        if self.isa.tiles:
+            tell_shapes(code, body.address(Field.tile_shapes))
         row_bytes = body.builder.mul(body.size(Field.pairs), I64(self.layout.state_bytes))
         with code.take(body.address(Field.next_row), body.size(Field.rows)) as row:
             offset = body.builder.mul(row, row_bytes)
@@ -38,6 +41,8 @@ class StepCode(NetworkCode):
                     self._refine(body, z, question, out=z)
                 self._refine(body, y, z, out=y)
             body.builder.call(self.read, [body.job, row, y])
+        if self.isa.tiles:
+            forget_shapes(code)
 
     def _refine(self, body: Body, a: Value, b: Value, *, out: Value) -> None:
         """out = all blocks, one after the other, of a + b."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from kernel.code import I64, Value
 from kernel.function import Body
 from kernel.job import Field
+from kernel.values import I64, Value
 
 # What a slot holds of every cell, and where in it that begins.
 KEPT: Mapping[Field, Field] = {

@@ -6,9 +6,9 @@ waits for the others.
 
 from llvmlite import ir
 
-from kernel.code import I32, I64, POINTER, Value
 from kernel.function import Body
 from kernel.job import Field
+from kernel.values import I32, I64, POINTER, Value
 
 SEMAPHORE_BYTES = 64  # more than any C library's sem_t
 

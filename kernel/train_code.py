@@ -10,7 +10,6 @@ from typing import final
 from llvmlite import ir
 
 from kernel.cell_code import CellCode
-from kernel.code import F32, I64, POINTER, Value
 from kernel.function import Body
 from kernel.isa import Isa
 from kernel.job import Field
@@ -19,6 +18,8 @@ from kernel.network_code import NetworkCode
 from kernel.refine_back_code import write_collect, write_spread
 from kernel.row_code import pairs_of
 from kernel.tape_code import point_at_slot
+from kernel.tile_code import forget_shapes, tell_shapes
+from kernel.values import F32, I64, POINTER, Value
 
 LOSS_VALUES = 4  # numbers that a row's loss reports
 # Of a row: cells, symbols, first symbol, logits (P,), q_halt (1,), labels (S,), and where to put
@@ -45,6 +46,8 @@ class TrainCode(NetworkCode):
 
     def _write_train(self, body: Body) -> None:
         builder, code = body.builder, body.code
+        if self.isa.tiles:
+            tell_shapes(code, body.address(Field.tile_shapes))
         rows, of_chunk = body.size(Field.rows), body.size(Field.chunk_rows)
         chunks = builder.sdiv(builder.add(rows, builder.sub(of_chunk, I64(1))), of_chunk)
         with code.take(body.address(Field.next_row), chunks) as chunk:
@@ -56,6 +59,8 @@ class TrainCode(NetworkCode):
                 self._forward(body, row)
                 builder.call(self._loss, [body.job, row])
                 self._backward(body)
+        if self.isa.tiles:
+            forget_shapes(code)
 
     def _point_at_gradients(self, body: Body, chunk: Value) -> None:
         begin = body.builder.mul(chunk, body.size(Field.gradient_bytes))

@@ -3,17 +3,18 @@
 A cell's query, key and value are the numbers of all its pairs, side by side (`pieces_code`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import final
 
-from kernel.code import F32, I64, Value
 from kernel.function import Body
 from kernel.job import Field
 from kernel.layout import FLOAT
+from kernel.values import F32, I64, Value
 
 QUERY, KEY, VALUE = range(3)  # planes
 KINDS = ROW, COLUMN, BOX = range(3)  # planes of what is seen
+USUAL_SYMBOLS, MOST_AT_ONCE = 9, 9  # symbols of the usual puzzle; vectors that registers hold
 NEVER = -1e30  # what stands behind the products of a unit's cells: a weight of 0
 
 
@@ -22,13 +23,16 @@ class _Units:
     """What loops over units need; sizes are loaded where it is made."""
 
     def __init__(self, body: Body) -> None:
-        self.body, self.code = body, body.code
+        code = body.code
+        self.body, self.code = body, code
         self.cells = body.size(Field.symbols)  # of a unit; and as many units of each kind
-        self._plane, self._cell = body.size(Field.plane_bytes), body.size(Field.cell_bytes)
-        self._look = body.size(Field.look_bytes)
+        self._plane, self._look = body.size(Field.plane_bytes), body.size(Field.look_bytes)
         size = I64(body.layout.vector_bytes)
-        self.vectors = body.builder.sdiv(self._cell, size)  # of a cell
+        self._vectors_of_cell = body.builder.sdiv(body.size(Field.cell_bytes), size)
+        # Of the usual puzzle all of a cell's, taken at once.
+        self._block = min(MOST_AT_ONCE, -(-USUAL_SYMBOLS * body.layout.unit_key // code.isa.lanes))
         self._look_vectors = body.builder.sdiv(self._look, size)
+        self._unit_cells = body.address(Field.unit_cells)
         self.scale = body.code.load(F32, body.address(Field.unit_scale))
 
     @property
@@ -47,8 +51,8 @@ class _Units:
     def cell(self, unit: Value, index: Value) -> Value:
         """Where the numbers of a unit's cell begin in a plane."""
         first = self.body.builder.mul(unit, self.cells)
-        cells = self.code.at(self.body.address(Field.unit_cells), first, 4)
-        return self.body.builder.mul(self.code.wide(self.code.at(cells, index, 4)), self._cell)
+        cells = self.code.at(self._unit_cells, first, 4)
+        return self.code.wide(self.code.at(cells, index, 4))
 
     def looks(self, unit: Value, index: Value) -> Value:
         """The weights of a unit's cell."""
@@ -59,50 +63,61 @@ class _Units:
         """Weights, or products, of one cell."""
         return self.code.at(base, self.body.builder.mul(self._look, index), 1)
 
-    def vector(self, plane: Value, cell: Value, index: Value) -> Value:
-        """The address of one vector of a cell's numbers."""
-        return self.code.at(self.code.at(plane, cell, 1), index, self.body.layout.vector_bytes)
-
-    def load(self, plane: Value, cell: Value, index: Value) -> Value:
-        return self.code.load(self.code.vector, self.vector(plane, cell, index))
-
     def number(self, row: Value, index: Value) -> Value:
         """One weight, in every lane."""
         return self.code.spread(self.code.load(F32, self.code.at(row, index, FLOAT)))
 
-    def dot(self, one: Value, of_one: Value, other: Value, of_other: Value) -> Value:
-        """Of two cells' numbers, a scalar."""
-
-        def more(m: Value, totals: Sequence[Value]) -> list[Value]:
-            pair = self.load(one, of_one, m), self.load(other, of_other, m)
-            return [self.code.multiply_add(*pair, totals[0])]
-
-        (total,) = self.code.sum_loop(self.vectors, 1, [self.code.constant(0.0)], more)
-        return self.code.total(total)
-
-    def products(
-        self, row: Value, unit: Value, one: Value, own: Value, other: Value, behind: float
-    ) -> None:
-        """row = one's numbers of the cell `own` times other's of each of the unit's cells."""
-        with self.code.loop(self._look_vectors) as index:
-            at = self.code.at(row, index, self.body.layout.vector_bytes)
-            self.code.store(self.code.constant(behind), at)
-        with self.code.loop(self.cells) as j:
-            product = self.dot(one, own, other, self.cell(unit, j))
-            self.code.store(product, self.code.at(row, j, FLOAT))
+    def products(self, row: Value, unit: Value, one: Value, other: Value, behind: float) -> None:
+        """row = the numbers of a cell at `one` times other's of each of the unit's cells."""
+        code, size = self.code, self.body.layout.vector_bytes
+        with code.loop(self._look_vectors) as index:
+            code.store(code.constant(behind), code.at(row, index, size))
+        with code.loop(self.cells) as j:
+            code.store(F32(0.0), code.at(row, j, FLOAT))
+        for first, block in self.blocks():
+            own = [code.load(code.vector, at) for at in self._vectors(one, first, block)]
+            with code.loop(self.cells) as j:
+                there = code.at(other, self.cell(unit, j), 1)
+                total = code.constant(0.0)
+                for number, at in zip(own, self._vectors(there, first, block), strict=True):
+                    total = code.multiply_add(number, code.load(code.vector, at), total)
+                product = code.at(row, j, FLOAT)
+                code.store(code.add(code.load(F32, product), code.total(total)), product)
 
     def weigh(self, unit: Value, plane: Value, weight: Callable[[Value], Value], to: Value) -> None:
         """A cell's numbers at `to` += those of a unit's cells in a plane, each by its weight."""
-        code, size = self.code, self.body.layout.vector_bytes
-        with code.loop(self.vectors) as m:
-            at = code.at(to, m, size)
+        code = self.code
+        for first, block in self.blocks():
+            places = self._vectors(to, first, block)
 
-            def more(j: Value, totals: Sequence[Value]) -> list[Value]:
-                there = self.load(plane, self.cell(unit, j), m)
-                return [code.multiply_add(weight(j), there, totals[0])]
+            def more(
+                j: Value, totals: Sequence[Value], first: Value = first, block: int = block
+            ) -> list[Value]:
+                there = code.at(plane, self.cell(unit, j), 1)
+                vectors = self._vectors(there, first, block)
+                share = weight(j)
+                return [
+                    code.multiply_add(share, code.load(code.vector, at), total)
+                    for at, total in zip(vectors, totals, strict=True)
+                ]
 
-            (total,) = code.sum_loop(self.cells, 1, [code.load(code.vector, at)], more)
-            code.store(total, at)
+            before = [code.load(code.vector, at) for at in places]
+            for at, total in zip(places, code.sum_loop(self.cells, 1, before, more), strict=True):
+                code.store(total, at)
+
+    def blocks(self) -> Iterator[tuple[Value, int]]:
+        """A cell's vectors: the first of some, and how many; a loop's body for each number."""
+        begin: Value = I64(0)
+        for block in (self._block, 1):
+            with self.code.loop(self._vectors_of_cell, step=block, start=begin) as first:
+                yield first, block
+            begin = first
+
+    def _vectors(self, cell: Value, first: Value, count: int) -> list[Value]:
+        """The addresses of some vectors of a cell's numbers."""
+        size = self.body.layout.vector_bytes
+        begin = self.code.at(cell, first, size)
+        return [self.code.at(begin, i, size) for i in range(count)]
 
     def clear(self, field: Field, planes: int) -> None:
         """Planes of zeros."""
@@ -164,7 +179,7 @@ def look(body: Body) -> None:
         looked = units.plane(Field.looked, units.kind(unit))
         with code.loop(units.cells) as i:
             own, row = units.cell(unit, i), units.looks(unit, i)
-            units.products(row, unit, query, own, key, NEVER)
+            units.products(row, unit, code.at(query, own, 1), key, NEVER)
             units.softmax(row)
             units.weigh(unit, value, partial(units.number, row), code.at(looked, own, 1))
 
@@ -180,7 +195,7 @@ def look_back(body: Body) -> None:
         d_looked = units.plane(Field.d_looked, units.kind(unit))
         with code.loop(units.cells) as i:
             own, d_row = units.cell(unit, i), units.row(d_rows, i)
-            units.products(d_row, unit, d_looked, own, value, 0.0)
+            units.products(d_row, unit, code.at(d_looked, own, 1), value, 0.0)
             units.softmax_back(units.looks(unit, i), d_row)
             units.weigh(unit, key, partial(units.number, d_row), code.at(d_query, own, 1))
         with code.loop(units.cells) as j:
