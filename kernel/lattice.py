@@ -71,7 +71,7 @@ class LatticeKernel:
         Raises: UnsupportedError.
         """
         network = weights.network
-        isa = host_isa(precision, sizes=(network.hidden_size, network.width))
+        isa = host_isa(precision, sizes=network.sizes)
         step = compiled_step(network, isa)
         return cls(step, weights, spec, threads=threads or usable_cores())
 

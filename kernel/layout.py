@@ -59,6 +59,12 @@ class Network:
     deep_recursions: int
     unit_key: int = 0  # numbers of a pair's query, key and value; 0: no attention inside units
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """What must be whole vectors."""
+        of_attention = (2 * self.unit_key,) if self.unit_key else ()
+        return (self.hidden_size, self.width, *of_attention)
+
 
 @final
 class Layout:

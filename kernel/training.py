@@ -109,7 +109,7 @@ class KernelTraining:
 
         Raises: UnsupportedError.
         """
-        isa = host_isa(precision, sizes=(network.hidden_size, network.width))
+        isa = host_isa(precision, sizes=network.sizes)
         code = compiled_training(network, isa)
         return cls(code, spec, row_loss, threads=threads or usable_cores(), batch=batch)
 
