@@ -90,7 +90,7 @@ def set_tape(
     """Where a slot of the tape has what; returns the whole tape's bytes."""
     pairs = geometry.pairs
     sizes = _heard_sizes(layout, geometry) | {
-        Field.whole: pairs * layout.mixed_bytes,
+        Field.whole: pairs * layout.mixed_factor_bytes,
         Field.norms: pairs * FLOAT,
         Field.out: pairs * layout.state_bytes,
     }

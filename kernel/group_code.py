@@ -59,6 +59,13 @@ def add_to_d_groups(body: Body, group: Value, column: int, d: Value) -> None:
     code.store(code.add(code.load(code.vector, at), d), at)
 
 
+def whole_at(body: Body, pair: Value, column: int) -> Value:
+    """The address of one vector of a pair's summed projections, kept as factors are."""
+    layout = body.layout
+    of_pair = body.code.at(body.address(Field.whole), pair, layout.mixed_factor_bytes)
+    return body.code.at(of_pair, column, layout.vector_factor_bytes)
+
+
 def mixed_at(body: Body, field: Field, index: Value, column: int) -> Value:
     """The address of one vector of a pair's, or a group's, 2 W numbers."""
     of_index = body.code.at(body.address(field), index, body.layout.mixed_bytes)

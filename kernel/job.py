@@ -95,7 +95,7 @@ class Field(IntEnum):
     at_looked = auto()
     at_looked_factors = auto()
     at_out = auto()
-    whole = auto()  # (P, 2 W) float32: summed projections, before SwiGLU
+    whole = auto()  # (P, 2 W) factors: summed projections, before SwiGLU
     norms = auto()  # (P,) float32: what h + output projection was scaled by
     out = auto()  # (P, D) float32: a refinement's output
     # Training, one thread's own: gradients of …

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from kernel.cell_code import CellCode
 from kernel.function import Body
-from kernel.group_code import group_scale, mixed_at
+from kernel.group_code import group_scale, mixed_at, whole_at
 from kernel.job import Field
 from kernel.layout import FLOAT
 from kernel.outer_code import (
@@ -76,7 +76,7 @@ def _through_norm(body: Body, first: Value, within: Value, rows: int) -> None:
         pair = body.builder.add(first, place)
         d = norm_back(body, pair, Field.norms, _output(body, pair))
         ahead = body.builder.add(pair, I64(body.layout.back_tile))
-        code.prefetch(mixed_at(body, Field.whole, ahead, 0), body.layout.mixed_bytes)
+        code.prefetch(whole_at(body, ahead, 0), body.layout.mixed_factor_bytes)
         for j, vector in enumerate(d):
             code.store(vector, body.state(body.address(Field.d_wide), place, j))
         d_rows.append(d)
@@ -152,8 +152,8 @@ def _swiglu_back(
         up_column = layout.gates + column
         inner, d_gate, d_up = [], [], []
         for at, d in zip(pairs, d_inner, strict=True):
-            gate = code.load(code.vector, mixed_at(body, Field.whole, at, column))
-            up = code.load(code.vector, mixed_at(body, Field.whole, at, up_column))
+            gate = code.load_factors(whole_at(body, at, column))
+            up = code.load_factors(whole_at(body, at, up_column))
             sigmoid = code.divide(code.constant(1.0), code.one_and_exponential(gate))
             silu = code.multiply(gate, sigmoid)
             inner.append(code.multiply(silu, up))

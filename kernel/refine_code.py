@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from kernel.cell_code import CellCode
 from kernel.function import Body
-from kernel.group_code import mixed_at
+from kernel.group_code import mixed_at, whole_at
 from kernel.job import Field
 from kernel.layout import FLOAT
 from kernel.tile_code import ROW_BYTES, multiply_tiles
@@ -94,7 +94,7 @@ def _mix_inner(
 
 def _keep_whole(body: Body, pair: Value, columns: list[int], whole: list[Value]) -> None:
     for column, vector in zip(columns, whole, strict=True):
-        body.code.store(vector, mixed_at(body, Field.whole, pair, column))
+        body.code.store_factors(vector, whole_at(body, pair, column))
 
 
 def _mix_outer(body: Body, weights: Value, first: Value, tile: int, out: Value) -> None:
