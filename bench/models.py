@@ -84,6 +84,7 @@ def of_bundle(bundle: Path, puzzle: str) -> Measured:
         latent_recursions=network.latent_recursions,
         deep_recursions=network.deep_recursions,
         expansion=network.width / network.hidden_size,
+        unit_attention=network.unit_key,
     )
     return Measured(subject, config)
 

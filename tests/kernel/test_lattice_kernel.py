@@ -23,6 +23,7 @@ from kernel.weights import LatticeWeights
 from model.config import ModelConfig
 from model.trm import Carry, TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
+from tests.kernel.training_cases import bfloat16_isa
 from tests.model.small import LATTICE, MIXER, small_trm, sudoku
 
 ISAS = (Isa(4, 32), Isa(8, 16), Isa(16, 32))
@@ -129,13 +130,12 @@ def test_it_answers_as_the_model_does_at_other_sizes(change: dict[str, float]) -
     assert_agrees(compiled(trm, spec), trm, spec)
 
 
-def test_bfloat16_stays_near_the_model() -> None:
-    try:
-        isa = host_isa("bfloat16")
-    except UnsupportedError as error:
-        pytest.skip(str(error))
+@pytest.mark.parametrize(("size", "key"), [(16, 0), (32, 0), (32, 8), (64, 16)])
+@pytest.mark.parametrize("tiles", [False, True], ids=["vectors", "tiles"])
+def test_bfloat16_stays_near_the_model(size: int, key: int, *, tiles: bool) -> None:
+    isa = bfloat16_isa(tiles=tiles)
     spec = sudoku(9)
-    trm = small_trm(SMALL, spec)
+    trm = small_trm(SMALL.model_copy(update={"hidden_size": size, "unit_attention": key}), spec)
     kernel, question = compiled(trm, spec, isa), asked(spec)
     kernel.step(question.tokens, fresh(), question.noise)
     apart = np.abs(kernel.carry[0] - torch_steps(trm, question, 1)[0]["y"])

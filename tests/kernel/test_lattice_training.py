@@ -19,6 +19,7 @@ from tests.kernel.training_cases import (
     Floats,
     Gradients,
     Ints,
+    bfloat16_isa,
     check_directions,
     check_gradients,
     check_norms,
@@ -113,12 +114,11 @@ def test_gradients_of_deeper_and_wider_networks_are_pytorchs(change: dict[str, i
     check(small_trm(config, spec), spec)
 
 
-@pytest.mark.parametrize("key", [0, 16])
-def test_gradients_of_bfloat16_point_the_same_way(key: int) -> None:
+@pytest.mark.parametrize("key", [0, 8, 16])
+@pytest.mark.parametrize("tiles", [False, True], ids=["vectors", "tiles"])
+def test_gradients_of_bfloat16_point_the_same_way(key: int, *, tiles: bool) -> None:
     spec = sudoku(9)
-    isa = host_isa()
-    if isa.precision != "bfloat16":
-        pytest.skip("this CPU has no bfloat16")
+    isa = bfloat16_isa(tiles=tiles)
     config = SMALL.model_copy(update={"hidden_size": 32, "unit_attention": key})
     trm = small_trm(config, spec)
     batch = Batch(trm, spec)

@@ -18,6 +18,7 @@ from tests.kernel.training_cases import (
     LOSS,
     Floats,
     Ints,
+    bfloat16_isa,
     check_directions,
     check_gradients,
     check_step,
@@ -151,10 +152,9 @@ def test_gradients_of_deeper_and_wider_networks_are_pytorchs(change: dict[str, i
     check(palette(change, TEN), TEN)
 
 
-def test_gradients_of_bfloat16_point_the_same_way() -> None:
-    isa = host_isa()
-    if isa.precision != "bfloat16":
-        pytest.skip("this CPU has no bfloat16")
+@pytest.mark.parametrize("tiles", [False, True], ids=["vectors", "tiles"])
+def test_gradients_of_bfloat16_point_the_same_way(*, tiles: bool) -> None:
+    isa = bfloat16_isa(tiles=tiles)
     trm = palette({"hidden_size": 32}, TEN)
     batch = Batch(trm, TEN)
     _, ours = compiled(trm, TEN, batch, isa)

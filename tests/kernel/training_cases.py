@@ -2,12 +2,14 @@
 
 import functools
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from kernel.compiled import Compiled
-from kernel.isa import Isa
+from kernel.isa import Isa, UnsupportedError, host_isa
 from kernel.layout import Network
 from kernel.train_code import TrainCode
 from kernel.training import TrainedStep
@@ -20,6 +22,17 @@ LOSS = Loss(name="softmax", q_weight=0.5, undecided=0.1)
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Gradients = Mapping[str, Floats]
+
+
+def bfloat16_isa(*, tiles: bool) -> Isa:
+    """This machine's, by tiles or by vectors; skips the test where it has no such instructions."""
+    try:
+        isa = host_isa("bfloat16")
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+    if tiles and not isa.tiles:
+        pytest.skip("this CPU has no AMX, or its system does not let it be used")
+    return replace(isa, tiles=tiles)
 
 
 @functools.cache
