@@ -19,7 +19,7 @@ from export.manifest import (
 )
 from export.precision import reduce_precision
 from export.step_graph import OPSET, write_step_graph
-from kernel.weights import LatticeWeights
+from kernel.weights import KERNEL_FILE, LatticeWeights
 from model.config import ModelConfig
 from model.trm import TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
@@ -30,7 +30,6 @@ PAPER_MLP = ModelConfig(
     cell="mlp", hidden_size=512, blocks=2, latent_recursions=6, deep_recursions=3
 )
 SEED = 0
-KERNEL_FILE = "kernel-weights.npz"
 NO_PARITY = ParityReport(
     puzzles=0, supervision_steps=0, same_answers=0, same_steps=0, largest_q_halt_difference=0.0
 )

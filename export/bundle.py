@@ -21,7 +21,7 @@ from export.manifest import (
 )
 from export.step_graph import OPSET
 from kernel.lattice import LatticeKernel
-from kernel.weights import LatticeWeights
+from kernel.weights import KERNEL_FILE, LatticeWeights
 from model.body import ShapeError
 from model.checkpoint import (
     CheckpointInfo,
@@ -39,7 +39,6 @@ from puzzles.restarts import Restart
 
 log = logging.getLogger(__name__)
 
-KERNEL_FILE = "kernel-weights.npz"
 CHECKPOINT_DIRECTORY = "checkpoint"
 DEFAULT_NOISE_SCALE = 0.5  # of a lattice's restarts; what its recipe trains with
 

@@ -20,6 +20,7 @@ BLOCK_ARRAYS = MATRICES["lattice"]
 MODEL_ARRAYS = ("roles", "starts", "answer", "halt", "halt_bias")
 STARTS = ("y_start", "z_start", "y_noise", "z_noise")
 RECURSIONS = "recursions"
+KERNEL_FILE = "kernel-weights.npz"  # a lattice's weights in a bundle
 ATTENTION = ("qkv", "out")  # of attention inside units, where a block has it
 
 
@@ -103,6 +104,22 @@ class Weights(ABC):
             latent_recursions=latent_recursions,
             deep_recursions=deep_recursions,
         )
+
+    def state(self) -> dict[str, FloatArray]:
+        """What `of_state` was given, of a lattice."""
+        named = dict(zip(STARTS, self.starts, strict=True))
+        for i, (block, attention) in enumerate(zip(self.blocks, self.attention, strict=True)):
+            names = (block_name(i, array) for array in MATRICES[self.cell])
+            named |= dict(zip(names, block, strict=True))
+            if attention:
+                names = (attention_name(i, array) for array in ATTENTION)
+                named |= dict(zip(names, attention, strict=True))
+        return named | {
+            "body.roles": self.roles,
+            "body.answer.weight": self.answer.reshape(1, -1),
+            "halt.weight": self.halt.reshape(1, -1),
+            "halt_bias": self.halt_bias,
+        }
 
     @property
     def network(self) -> Network:

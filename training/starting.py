@@ -5,7 +5,9 @@ from pathlib import Path
 
 import torch
 
-from model.checkpoint import CheckpointError, load_model, mismatches
+from kernel.weights import KERNEL_FILE, LatticeWeights, WeightsError
+from model.checkpoint import MODEL_FILE, CheckpointError, load_model, mismatches
+from model.config import ModelConfig
 from model.trm import TASK_TABLE, TinyRecursiveModel
 from puzzles.known_tasks import KnownTask
 from training.known_table import checkpoint_of, first_tasks
@@ -23,7 +25,8 @@ def start_from(trm: TinyRecursiveModel, origin: Path, known: Sequence[KnownTask]
     Raises: CheckpointError; RecipeError if the network there has another shape.
     """
     checkpoint = checkpoint_of(resolve_checkpoint(origin))
-    source = load_model(checkpoint)
+    of_bundle = not (checkpoint / MODEL_FILE).exists() and (checkpoint / KERNEL_FILE).exists()
+    source = _lattice(checkpoint / KERNEL_FILE, trm) if of_bundle else load_model(checkpoint)
     before, after = source.config.model_dump(), trm.config.model_dump()
     differing = [
         f"{key} is {before[key]} there, {after[key]} here"
@@ -40,6 +43,30 @@ def start_from(trm: TinyRecursiveModel, origin: Path, known: Sequence[KnownTask]
     if problems := mismatches(own, state):
         raise CheckpointError(f"{checkpoint} does not fit the recipe: {'; '.join(problems)}")
     trm.load_state_dict(state)
+
+
+def _lattice(weights_file: Path, trm: TinyRecursiveModel) -> TinyRecursiveModel:
+    """The lattice of a bundle, for the puzzles of `trm`. Raises: CheckpointError."""
+    try:
+        weights = LatticeWeights.load(weights_file)
+    except WeightsError as error:
+        raise CheckpointError(str(error)) from error
+    network = weights.network
+    config = ModelConfig(
+        cell="lattice",
+        hidden_size=network.hidden_size,
+        blocks=network.blocks,
+        latent_recursions=network.latent_recursions,
+        deep_recursions=network.deep_recursions,
+        expansion=network.width / network.hidden_size,
+        unit_attention=network.unit_key,
+    )
+    if trm.config.cell != "lattice":
+        raise CheckpointError(f"{weights_file}: of a lattice, the recipe's is {trm.config.cell!r}")
+    lattice = TinyRecursiveModel(config, trm.specs)
+    state = {name: torch.from_numpy(array) for name, array in weights.state().items()}
+    lattice.load_state_dict(state)
+    return lattice
 
 
 def _table(

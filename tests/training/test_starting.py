@@ -7,11 +7,13 @@ import pytest
 import torch
 from rich.progress import Progress
 
+from export.lattice_weights import lattice_weights
+from kernel.weights import KERNEL_FILE
 from model.checkpoint import CheckpointError, load_model
 from model.trm import TinyRecursiveModel
 from puzzles.arc import ARCS
 from tests.training.arc_tasks import fill_task, mirror_task, write_tasks
-from tests.training.small_runs import recipe
+from tests.training.small_runs import LATTICE, MIXER, recipe
 from tests.training.test_task_training import PALETTE as VARIANTS
 from training.arc_build import ArcRequest, build_arc
 from training.assembly import assemble
@@ -86,3 +88,24 @@ def test_a_directory_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
     tasks = task_set(tmp_path, ("fill", "mirror"))
     with pytest.raises(CheckpointError, match="is this a checkpoint directory"):
         assemble(plan(tasks, start_from=str(tmp_path / "nowhere")), CPU)
+
+
+@pytest.mark.parametrize("key", [0, 4])
+def test_a_lattice_begins_with_the_weights_of_a_bundle(key: int, tmp_path: Path) -> None:
+    model = LATTICE | {"unit_attention": key}
+    before = assemble(recipe(model=model, seed=1), CPU).trm
+    lattice_weights(before).save(tmp_path / KERNEL_FILE)
+    started = assemble(recipe(model=model, start_from=str(tmp_path)), CPU).trm
+    state = before.state_dict()
+    assert all(torch.equal(weights, state[name]) for name, weights in started.state_dict().items())
+    wider = model | {"hidden_size": 16}
+    with pytest.raises(RecipeError, match="hidden_size is 8 there, 16 here"):
+        assemble(recipe(model=wider, start_from=str(tmp_path)), CPU)
+    with pytest.raises(CheckpointError, match="of a lattice, the recipe's is 'mlp'"):
+        assemble(recipe(model=MIXER, start_from=str(tmp_path)), CPU)
+
+
+def test_a_damaged_file_of_weights_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / KERNEL_FILE).write_bytes(b"no weights")
+    with pytest.raises(CheckpointError, match="no weights of a lattice"):
+        assemble(recipe(start_from=str(tmp_path)), CPU)
