@@ -56,7 +56,8 @@ def evaluate(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     device: Annotated[str, typer.Option(help="Of a checkpoint: cpu, cuda or cuda:N.")] = "cpu",
     runtime: Annotated[
-        Literal["auto", "compiled", "onnxruntime"], typer.Option(help="Of a bundle.")
+        Literal["auto", "compiled", "onnxruntime"],
+        typer.Option(help="auto: compiled where that can be, or the bundle's graph, or PyTorch."),
     ] = "auto",
     precision: Annotated[
         Literal["float32", "bfloat16"] | None,

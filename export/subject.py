@@ -8,12 +8,16 @@ import torch
 
 from export.bundle import restart_of
 from export.kernel_runtime import KernelStepper
+from export.lattice_weights import lattice_weights
 from export.manifest import MANIFEST_FILE, BundleError, Manifest
 from export.runtime import OnnxStepper
 from kernel.isa import Precision, UnsupportedError
+from kernel.lattice import LatticeKernel
 from model.checkpoint import CheckpointError, load_model, load_voters, read_info, weights_sha256
 from model.devices import resolve_device
 from model.stepper import Stepper, TorchStepper
+from model.trm import TinyRecursiveModel
+from puzzles.kind import PuzzleSpec
 from puzzles.restarts import Restart
 
 Runtime = Literal["auto", "compiled", "onnxruntime"]
@@ -42,9 +46,10 @@ def open_subject(
     runtime: Runtime = "auto",
     precision: Precision | None = None,
 ) -> Subject:
-    """A bundle on the CPU, a checkpoint's averaged weights by PyTorch on `device`.
+    """A bundle on the CPU, or a checkpoint's averaged weights on `device`.
 
-    puzzle: a `PuzzleSpec.name`; runtime, precision: of a bundle, as the server has them.
+    puzzle: a `PuzzleSpec.name`; runtime, precision: as the server has them. A checkpoint has no
+    graphs: a lattice's steps on the CPU are compiled where that can be, all others PyTorch's.
     Raises: BundleError, CheckpointError, DeviceError.
     """
     if (path / MANIFEST_FILE).exists():
@@ -59,14 +64,40 @@ def open_subject(
     if threads is not None:
         torch.set_num_threads(threads)
     resolved = resolve_device(device)
-    stepper = TorchStepper(load_model(path).to(resolved), specs[puzzle])
+    trm = load_model(path).to(resolved)
+    compiled = _compiled_stepper(trm, specs[puzzle], threads, runtime, precision)
     return Subject(
         f"{info.name} at {info.optimizer_steps}",
-        stepper,
+        compiled or TorchStepper(trm, specs[puzzle]),
         restart_of(info),
         weights_sha256(path, "ema"),
         torch.cuda.get_device_name(resolved) if resolved.type == "cuda" else None,
     )
+
+
+def _compiled_stepper(
+    trm: TinyRecursiveModel,
+    spec: PuzzleSpec,
+    threads: int | None,
+    runtime: Runtime,
+    precision: Precision | None,
+) -> KernelStepper | None:
+    """Of a lattice on the CPU; None where PyTorch has to make the steps.
+
+    Raises: CheckpointError if compiled steps are asked for and cannot be had, or a graph is.
+    """
+    if runtime == "onnxruntime":
+        raise CheckpointError("a checkpoint has no graphs for onnxruntime: export it")
+    try:
+        if trm.config.cell != "lattice" or trm.y_start.device.type != "cpu":
+            raise UnsupportedError("compiled steps are of a lattice, and on the CPU")
+        weights = lattice_weights(trm)
+        kernel = LatticeKernel.open(weights, spec, precision=precision, threads=threads)
+    except UnsupportedError as error:
+        if runtime == "compiled":
+            raise CheckpointError(str(error)) from error
+        return None
+    return KernelStepper(kernel, spec)
 
 
 def open_voters(

@@ -88,7 +88,7 @@ class TorchStepper(Stepper):
     def _start(self, noise: npt.NDArray[np.float32]) -> Carry:
         with torch.inference_mode():
             at = self._trm.y_start.device
-            return self._trm.start(torch.from_numpy(noise).to(at), self._dtype)
+            return self._trm.start(torch.tensor(noise, device=at), self._dtype)
 
     def step(
         self,

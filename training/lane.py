@@ -5,6 +5,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from kernel.lattice import LatticeKernel
 from model.trm import TinyRecursiveModel
 from puzzles.arc import Arc
 from puzzles.registry import by_name
@@ -78,6 +79,10 @@ class TrainingLane:
     def uses_kernel(self) -> bool:
         """Whether compiled code makes its steps."""
         return isinstance(self.step, KernelStep)
+
+    def solver(self, trm: TinyRecursiveModel) -> LatticeKernel | None:
+        """What solves puzzles by compiled code, where that makes the lane's steps too."""
+        return self.step.solver(trm) if isinstance(self.step, KernelStep) else None
 
     def count(self, loss: StepLoss, halted: Halted) -> None:
         """Add one optimizer step to the sums; stays on the device."""

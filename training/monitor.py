@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kernel.lattice import LatticeKernel
 from model.trm import Carry, TinyRecursiveModel
 from puzzles.arc import PAD_TOKEN
 from puzzles.kind import PuzzleKind
@@ -90,15 +91,24 @@ class Monitor:
 
     @torch.inference_mode()
     def measure(
-        self, trm: TinyRecursiveModel, supervision_steps: int, dtype: torch.dtype
+        self,
+        trm: TinyRecursiveModel,
+        supervision_steps: int,
+        dtype: torch.dtype,
+        *,
+        kernel: LatticeKernel | None = None,
     ) -> Validation:
-        """Run every puzzle for exactly `supervision_steps`."""
+        """Run every puzzle for exactly `supervision_steps`; by `kernel` if there is one for it."""
         exact, solved, q_error, rows = 0.0, 0.0, 0.0, len(self._tokens)
         for begin in range(0, rows, BATCH_ROWS):
             part = slice(begin, begin + BATCH_ROWS)
             task = None if self._task is None else self._task[part]
             held_out = HeldOut(self._tokens[part], self._labels[part], task)
-            rights, q_halt = _solve(trm, held_out, supervision_steps, dtype)
+            rights, q_halt = (
+                _solve(trm, held_out, supervision_steps, dtype)
+                if kernel is None
+                else _solve_compiled(kernel, held_out, supervision_steps)
+            )
             exact += rights[-1].sum().item()
             solved += rights.any(0).sum().item()
             q_error += (q_halt.sigmoid() - rights[-1].float()).square().sum().item()
@@ -119,3 +129,20 @@ def _solve(
         right = (output.logits.argmax(-1) == labels) | (labels == IGNORED_LABEL)
         rights.append(right.all(-1))
     return torch.stack(rights), output.q_halt
+
+
+def _solve_compiled(
+    kernel: LatticeKernel, held_out: HeldOut, supervision_steps: int
+) -> tuple[Tensor, Tensor]:
+    """As `_solve`; a lattice's puzzles have neither tasks nor cells where any answer is right."""
+    tokens, labels = (
+        array.numpy().astype(np.int32) for array in (held_out.tokens, held_out.labels)
+    )
+    rows = len(tokens)
+    noise = np.zeros((rows, kernel.state_len), np.float32)
+    source, rights = np.full(rows, -1), []
+    for _ in range(supervision_steps):
+        answers = kernel.step(tokens, source, noise)
+        rights.append(torch.from_numpy((answers.answer == labels).all(-1)))
+        source = np.arange(rows)
+    return torch.stack(rights), torch.from_numpy(answers.q_halt)

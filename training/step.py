@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kernel.isa import UnsupportedError, multiplies_bfloat16
+from kernel.lattice import LatticeKernel
 from kernel.training import KernelTraining, TrainedStep
 from kernel.weights import LatticeWeights, PaletteWeights, Weights
 from model.config import Cell
@@ -60,6 +61,16 @@ KERNEL_WEIGHTS: Mapping[Cell, type[LatticeWeights | PaletteWeights]] = {
     "lattice": LatticeWeights,
     "palette": PaletteWeights,
 }
+
+
+def kernel_weights(trm: TinyRecursiveModel) -> Weights:
+    """A model's weights as compiled code reads them; of a cell in KERNEL_WEIGHTS, on the CPU."""
+    config = trm.config
+    return KERNEL_WEIGHTS[config.cell].of_state(
+        {name: tensor.numpy() for name, tensor in trm.state_dict().items()},
+        latent_recursions=config.latent_recursions,
+        deep_recursions=config.deep_recursions,
+    )
 
 
 def own_rows(trm: TinyRecursiveModel, task: Tensor | None) -> Tensor | None:
@@ -135,12 +146,12 @@ class KernelStep(TrainingStep):
         threads: int,
     ) -> None:
         """Raises: UnsupportedError."""
-        self._trm = trm
+        self._trm, self._spec, self._threads = trm, spec, threads
         self._row_loss = compiled_row_loss(recipe.loss, batch)
         self._batch, self._symbols = batch, spec.symbols
         self._q_weight = recipe.loss.q_weight
         self._kernel = KernelTraining.open(
-            self._weights().network,
+            kernel_weights(trm).network,
             spec,
             self._row_loss.address,
             batch=batch,
@@ -156,13 +167,13 @@ class KernelStep(TrainingStep):
     def dtype(self) -> torch.dtype:
         return torch.float32
 
-    def _weights(self) -> Weights:
-        config = self._trm.config
-        kind = KERNEL_WEIGHTS[config.cell]
-        return kind.of_state(
-            {name: tensor.numpy() for name, tensor in self._trm.state_dict().items()},
-            latent_recursions=config.latent_recursions,
-            deep_recursions=config.deep_recursions,
+    def solver(self, trm: TinyRecursiveModel) -> LatticeKernel | None:
+        """Compiled steps without gradients of a network like the trained one; None for palettes."""
+        weights = kernel_weights(trm)
+        if not isinstance(weights, LatticeWeights):
+            return None
+        return LatticeKernel.open(
+            weights, self._spec, precision=self._kernel.precision, threads=self._threads
         )
 
     def __call__(
@@ -175,7 +186,7 @@ class KernelStep(TrainingStep):
         own = own_rows(self._trm, task)
         told = self._told(tokens, task, own)
         stepped = self._kernel.step(
-            self._weights(),
+            kernel_weights(self._trm),
             tokens.numpy().astype(np.int32),
             labels.numpy().astype(np.int32),
             carry.y.numpy(),

@@ -202,7 +202,10 @@ class Trainer:
         for lane in self.lanes:
             if lane.monitor is not None:
                 found = lane.monitor.measure(
-                    self.averaged, self.recipe.halting.max_supervision_steps, self.dtype
+                    self.averaged,
+                    self.recipe.halting.max_supervision_steps,
+                    self.dtype,
+                    kernel=lane.solver(self.averaged),
                 )
                 metrics[f"{lane.name}/validation_exact"] = found.exact
                 metrics[f"{lane.name}/validation_solved"] = found.solved

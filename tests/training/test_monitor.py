@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 
+from export.lattice_weights import lattice_weights
+from kernel.lattice import LatticeKernel
 from model.trm import Carry, TinyRecursiveModel
 from puzzles.registry import by_name
 from tests.model.small import LATTICE, small_trm
@@ -36,5 +38,9 @@ def test_an_answer_that_does_not_stay_right_is_solved_but_not_exact() -> None:
     questions, labels = map(FOUR.encode_flat, (made.questions, answers))
     held_out = HeldOut(torch.from_numpy(questions).long(), torch.from_numpy(labels).long())
     monitor = Monitor(held_out, torch.device("cpu"))
-    found = monitor.measure(trm, 3, torch.float32)
-    assert (found.exact, found.solved) == (0.25, 0.75)
+    kernel = LatticeKernel.open(lattice_weights(trm), FOUR.spec, precision="float32", threads=1)
+    for found in (
+        monitor.measure(trm, 3, torch.float32),
+        monitor.measure(trm, 3, torch.float32, kernel=kernel),
+    ):
+        assert (found.exact, found.solved) == (0.25, 0.75)
