@@ -43,14 +43,18 @@ def multiplies_bfloat16() -> bool:
     return any(features.get(name) for name in ("avx512bf16", "amx-bf16", "bf16"))
 
 
+def _has_tiles() -> bool:
+    features = llvm.get_host_cpu_features()
+    return bool(features.get("amx-tile") and features.get("amx-bf16"))
+
+
 @functools.cache
 def may_use_tiles() -> bool:
     """Whether the CPU has AMX and the system lets this process, and those it starts, use it.
 
     Linux wants to be asked, once, before threads begin: each keeps 8 KiB more.
     """
-    features = llvm.get_host_cpu_features()
-    if sys.platform != "linux" or not (features.get("amx-tile") and features.get("amx-bf16")):
+    if sys.platform != "linux" or not _has_tiles():
         return False
     return bool(ctypes.CDLL(None).syscall(ARCH_PRCTL, REQUEST_STATE, TILE_DATA) == 0)
 
@@ -58,7 +62,8 @@ def may_use_tiles() -> bool:
 def host_isa(precision: Precision | None = None, *, sizes: Collection[int] = ()) -> Isa:
     """This machine's, with vectors that divide all of `sizes`.
 
-    precision: unset, bfloat16 where the CPU has a dot product of bfloat16 pairs.
+    precision: unset, bfloat16 where the CPU is fast with it: it has a dot product of bfloat16
+    pairs, and if it has AMX, too, this process may use that.
     Raises: UnsupportedError if bfloat16 is asked for and cannot be had.
     """
     features = llvm.get_host_cpu_features()
@@ -67,8 +72,11 @@ def host_isa(precision: Precision | None = None, *, sizes: Collection[int] = ())
     has_bfloat16 = bool(features.get("avx512bf16"))
     while any(size % lanes for size in sizes) and lanes > 1:
         lanes //= 2
-    if has_bfloat16 and lanes == BFLOAT16_LANES and precision != "float32":
-        return Isa(lanes, registers, "bfloat16", tiles=may_use_tiles())
+    tiles = may_use_tiles()
+    # CPUs with AMX take longer for vectors of bfloat16 than for float32.
+    wanted = precision == "bfloat16" or (precision is None and (tiles or not _has_tiles()))
+    if has_bfloat16 and lanes == BFLOAT16_LANES and wanted:
+        return Isa(lanes, registers, "bfloat16", tiles=tiles)
     if precision == "bfloat16":
         lacking = f"sizes {sorted(sizes)} of 16s" if has_bfloat16 else "a CPU with AVX512-BF16"
         raise UnsupportedError(f"bfloat16 needs {lacking}; float32 runs everywhere")
