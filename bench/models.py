@@ -24,6 +24,7 @@ from model.config import ModelConfig
 from model.trm import TinyRecursiveModel
 from puzzles.kind import PuzzleSpec
 from puzzles.restarts import Restart
+from training.starting import lattice_config
 
 # TRM-MLP on Sudoku: arXiv 2510.04871, section 5.
 PAPER_MLP = ModelConfig(
@@ -76,16 +77,7 @@ def of_bundle(bundle: Path, puzzle: str) -> Measured:
     if manifest.kernel is None:
         return Measured(subject, None)
     network = LatticeWeights.load(bundle / manifest.kernel.file).network
-    config = ModelConfig(
-        cell="lattice",
-        hidden_size=network.hidden_size,
-        blocks=network.blocks,
-        latent_recursions=network.latent_recursions,
-        deep_recursions=network.deep_recursions,
-        expansion=network.width / network.hidden_size,
-        unit_attention=network.unit_key,
-    )
-    return Measured(subject, config)
+    return Measured(subject, lattice_config(network))
 
 
 def write_random_bundle(

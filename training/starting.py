@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from kernel.layout import Network
 from kernel.weights import KERNEL_FILE, LatticeWeights, WeightsError
 from model.checkpoint import MODEL_FILE, CheckpointError, load_model, mismatches
 from model.config import ModelConfig
@@ -45,14 +46,9 @@ def start_from(trm: TinyRecursiveModel, origin: Path, known: Sequence[KnownTask]
     trm.load_state_dict(state)
 
 
-def _lattice(weights_file: Path, trm: TinyRecursiveModel) -> TinyRecursiveModel:
-    """The lattice of a bundle, for the puzzles of `trm`. Raises: CheckpointError."""
-    try:
-        weights = LatticeWeights.load(weights_file)
-    except WeightsError as error:
-        raise CheckpointError(str(error)) from error
-    network = weights.network
-    config = ModelConfig(
+def lattice_config(network: Network) -> ModelConfig:
+    """The shape of the model that compiled code knows as this network."""
+    return ModelConfig(
         cell="lattice",
         hidden_size=network.hidden_size,
         blocks=network.blocks,
@@ -61,9 +57,17 @@ def _lattice(weights_file: Path, trm: TinyRecursiveModel) -> TinyRecursiveModel:
         expansion=network.width / network.hidden_size,
         unit_attention=network.unit_key,
     )
+
+
+def _lattice(weights_file: Path, trm: TinyRecursiveModel) -> TinyRecursiveModel:
+    """The lattice of a bundle, for the puzzles of `trm`. Raises: CheckpointError."""
+    try:
+        weights = LatticeWeights.load(weights_file)
+    except WeightsError as error:
+        raise CheckpointError(str(error)) from error
     if trm.config.cell != "lattice":
         raise CheckpointError(f"{weights_file}: of a lattice, the recipe's is {trm.config.cell!r}")
-    lattice = TinyRecursiveModel(config, trm.specs)
+    lattice = TinyRecursiveModel(lattice_config(weights.network), trm.specs)
     state = {name: torch.from_numpy(array) for name, array in weights.state().items()}
     lattice.load_state_dict(state)
     return lattice
