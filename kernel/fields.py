@@ -29,7 +29,7 @@ def step_memory(layout: Layout, geometry: Geometry) -> dict[Field, Bytes]:
         Field.sums: layout.state_bytes * groups,
         Field.inner: layout.inner_bytes * layout.tile,
         Field.tile_turned: ROW_BYTES * TILE_STEPS,
-        Field.tile_sums: max(layout.mixed_bytes, layout.state_bytes) * TILE_ROWS,
+        Field.tile_sums: layout.widest_bytes * TILE_ROWS,
     } | _heard_sizes(layout, geometry)
     return {field: aligned(size) for field, size in sizes.items()}
 

@@ -69,7 +69,7 @@ class Field(IntEnum):
     mixed = auto()  # (G, 2 W) float32: projected groups
     tile_shapes = auto()  # what the CPU is told of tiles, 64 bytes
     tile_turned = auto()  # a tile of factors, rows and columns exchanged
-    tile_sums = auto()  # (a few pairs, up to 2 W or D) float32: what came out of tiles
+    tile_sums = auto()  # (a few pairs, up to 2 W, D or 3 K) float32: what came out of tiles
     inner = auto()  # (a few pairs, W) factors
     # Training: what a step is given and gives besides.
     labels = auto()  # (B, S) int32

@@ -13,6 +13,7 @@ FLOAT = 4  # bytes of a float32
 SUB_TILE = 3  # pairs whose projections are summed in registers at once
 BACK_SUB_TILE = 4  # the same for gradients; even, for sums over two rows at once
 TILE_ROWS, TILE_STEPS = 8, 16  # where a CPU multiplies matrices: rows, and four bytes of each
+TILES_OUT = 4  # what comes out at once, a vector of columns each
 AT_ONCE = 4  # steps of a matrix product between two jumps, where code is not unrolled
 
 FloatArray = npt.NDArray[np.float32]
@@ -121,6 +122,9 @@ class Layout:
         self.seen_vectors = 2 * network.unit_key // isa.lanes
         self.qkv_steps = self.qkv_vectors * isa.lanes * isa.factor_bytes // FLOAT
         self.seen_steps = self.seen_vectors * isa.lanes * isa.factor_bytes // FLOAT
+        # Of what comes out of any product, for one pair.
+        qkv_bytes_of_pair = self.qkv_vectors * self.vector_bytes
+        self.widest_bytes = max(self.mixed_bytes, self.state_bytes, qkv_bytes_of_pair)
         self.seen_bytes = self.seen_steps * FLOAT  # of a pair's factors
         qkv_bytes = self.hidden_steps * self.qkv_vectors * self.vector_bytes
         self.qkv_floats = network.hidden_size * self.qkv_vectors * isa.lanes
@@ -142,7 +146,7 @@ class Layout:
     def column_blocks(self) -> list[list[int]]:
         """Vectors of gate and their partners of up, as many as the registers hold for a tile."""
         room = (self._isa.registers - SUB_TILE - 1) // SUB_TILE // 2
-        room = min(room, TILE_ROWS // 2) if self._isa.tiles else room
+        room = min(room, TILES_OUT) if self._isa.tiles else room
         size = max(n for n in range(1, self.gates + 1) if self.gates % n == 0 and n <= max(room, 1))
         return [
             [half + first + i for half in (0, self.gates) for i in range(size)]

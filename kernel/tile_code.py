@@ -10,12 +10,12 @@ import numpy.typing as npt
 from llvmlite import ir
 
 from kernel.code import Code
-from kernel.layout import TILE_ROWS, TILE_STEPS
+from kernel.layout import TILE_ROWS, TILE_STEPS, TILES_OUT
 from kernel.values import I8, I32, I64, Value
 
 ROW_BYTES = 64  # of every tile
 # Eight registers: what comes out, factors, weights.
-OUT, FACTORS, WEIGHTS = range(4), 4, (5, 6, 7)
+OUT, FACTORS, WEIGHTS = range(TILES_OUT), 4, (5, 6, 7)
 
 
 def tile_shapes() -> npt.NDArray[np.uint8]:
