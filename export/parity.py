@@ -37,7 +37,8 @@ class Tolerance:
 
 
 TOLERANCES: Mapping[Precision, Tolerance] = {
-    "float32": Tolerance(first_step=1e-3, diverging=0.01),
+    # On unsolved 16×16 puzzles a lattice with attention wanders: one whole solve in fifty parts.
+    "float32": Tolerance(first_step=1e-3, diverging=0.03),
     "int8": Tolerance(first_step=1.0, diverging=1.0),  # counted, not judged
 }
 

@@ -33,18 +33,18 @@ def test_a_halt_logit_that_differs_after_the_first_step_of_one_puzzle_fails() ->
     assert len(failure.value.problems) == 1
 
 
-def test_one_divergent_solve_in_a_hundred_is_counted_and_three_fail() -> None:
+def test_three_divergent_solves_in_a_hundred_are_counted_and_more_fail() -> None:
     other = solves()
-    other.answer[:2, 0] = 3
-    assert compare(solves(), other, "x").same_answers == PUZZLES - 2
-    other.answer[:3, 0] = 3
+    other.answer[:6, 0] = 3
+    assert compare(solves(), other, "x").same_answers == PUZZLES - 6
+    other.answer[:7, 0] = 3
     with pytest.raises(AnswerMismatchError) as failure:
         compare(solves(), other, "x")
-    assert len(failure.value.problems) == 3
+    assert len(failure.value.problems) == 7
 
 
 def test_equal_answers_after_other_numbers_of_steps_fail_by_their_own_name() -> None:
     steps = np.ones(PUZZLES, np.int64)
-    steps[:5] = 2
+    steps[:7] = 2
     with pytest.raises(StepCountMismatchError, match="1 steps by PyTorch, 2 by onnxruntime"):
         compare(solves(), replace(solves(), steps=steps), "x")
