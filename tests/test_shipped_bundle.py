@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 STREAMING = (ROOT / "docs" / "streaming.md").read_text()
 SUDOKU, ARC = (ROOT / path for path in SHIPPED_BUNDLES)
+WIDE = ROOT / "bundles" / "sudoku-wide"  # in the box, and not served by default
 PUZZLES = {
     "4x4": "1...2...3...4...",
     "6x6": "1..4.6.5.1..2..5.1.6.2....5.1.6..3..",
@@ -125,7 +126,19 @@ def test_the_manifest_vouches_for_every_graph() -> None:
     assert manifest.accuracy
 
 
-@pytest.mark.parametrize("bundle", [SUDOKU, ARC], ids=lambda path: path.name)
+def test_the_wide_bundle_is_served_when_it_is_asked_for() -> None:
+    settings = Settings(bundles=(WIDE,))
+    with TestClient(create_app(load_solver(settings), settings)) as served:
+        for question in PUZZLES.values():
+            got = served.post("/v1/solve", json={"kind": "sudoku", "grid": question}).json()
+            assert (got["status"], got["model"]) == ("solved", "sudoku-lattice-d64")
+    manifest = Manifest.read(WIDE)
+    assert all(graph.parity.puzzles >= 100 for graph in manifest.graphs)
+    figures = {(f.supervision_steps, f.attempts): f.exact for f in manifest.accuracy}
+    assert figures[16, 1] > 0.49
+
+
+@pytest.mark.parametrize("bundle", [SUDOKU, ARC, WIDE], ids=lambda path: path.name)
 def test_the_bundles_are_small(bundle: Path) -> None:
     size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
     assert size < 12 * 2**20
