@@ -8,8 +8,6 @@ import typer
 from cli.checkpoints import CheckpointChoice, chosen_checkpoint
 from cli.console import console, said_clearly
 
-REFERENCE_TOLERANCE = 1e-4  # absolute, float32
-
 
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint or run directory.")],
@@ -102,7 +100,12 @@ def import_reference(
     import torch
 
     from model.checkpoint import CheckpointError
-    from model.reference_import import largest_differences, read_reference, save_reference
+    from model.reference_import import (
+        largest_differences,
+        read_reference,
+        save_reference,
+        tolerated,
+    )
     from puzzles.errors import UnknownKindError
     from puzzles.registry import by_name
     from training.losses import answer_loss
@@ -118,7 +121,7 @@ def import_reference(
             )
             for name, difference in apart.items():
                 console.print(f"{name:10} {difference:.2e}", highlight=False)
-            if not all(difference <= REFERENCE_TOLERANCE for difference in apart.values()):
+            if not all(apart[name] <= tolerated(name) for name in apart):
                 raise typer.Exit(1)
         save_reference(reference, out, {"torch": torch.__version__})
     console.print(f"checkpoint of {reference.spec.name}: {out}")

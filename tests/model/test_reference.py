@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from model.checkpoint import CheckpointError, load_model, read_info
-from model.reference_import import Reference, largest_differences, read_reference
+from model.reference_import import Reference, largest_differences, read_reference, tolerated
 from puzzles.registry import by_name
 from training.losses import answer_loss
 from training.recipe import Loss
@@ -43,7 +43,7 @@ def as_state_dict(name: str, path: Path) -> dict[str, object]:
 def test_three_steps_agree_with_the_reference(name: str) -> None:
     apart = largest_differences(read_reference(DATA / f"{name}.npz", {}, None), loss)
     assert apart.keys() == OUTPUTS | {"y_3", "z_3"}
-    assert max(apart.values()) <= TOLERANCE, apart
+    assert all(apart[name] <= tolerated(name) for name in apart), apart
 
 
 def test_a_changed_weight_is_seen_by_the_comparison() -> None:
@@ -127,7 +127,7 @@ def test_the_command_writes_a_checkpoint_that_loads(tmp_path: Path) -> None:
 def test_the_command_exits_1_and_writes_nothing_when_outputs_differ(tmp_path: Path) -> None:
     with np.load(DATA / f"{NAMES[0]}.npz") as file:
         arrays = {name: file[name] for name in file.files}
-    arrays["q_halt_2"] = arrays["q_halt_2"] + np.float32(2e-4)
+    arrays["q_halt_1"] = arrays["q_halt_1"] + np.float32(2e-4)
     np.savez(tmp_path / "changed.npz", **arrays)
     out = tmp_path / "checkpoint"
     command = ["import-reference", str(tmp_path / "changed.npz"), "--out", str(out), "--check"]
