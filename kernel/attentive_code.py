@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from typing import final
 
 from kernel.function import Body
-from kernel.group_code import add_to_sums, clear_sums, scatter_sums, store_sums
+from kernel.group_code import clear_sums, scatter_sums, store_sums
 from kernel.job import Field
 from kernel.lattice_code import LatticeCode
 from kernel.layout import FLOAT
 from kernel.outer_code import factors_at, outer, store_as_factors, store_rows
 from kernel.pieces_code import Pieces
 from kernel.refine_back_code import norm_back
-from kernel.refine_code import norm_scale, products
+from kernel.refine_code import hear, products
 from kernel.units_code import BOX, COLUMN, ROW, look, look_back
 from kernel.values import I64, Value
 
@@ -102,7 +102,11 @@ def _combine(body: Body, weights: Value) -> None:
                 body, seen, weights, steps=layout.seen_steps, rows=tile, columns=layout.vectors
             )
             for row, vectors in rows:
-                _hear(body, body.builder.add(first, row), vectors)
+                pair = body.builder.add(first, row)
+                before = [
+                    body.load_state(body.address(Field.h), pair, j) for j in range(layout.vectors)
+                ]
+                hear(body, pair, [code.add(*both) for both in zip(before, vectors, strict=True)])
         begin = first
 
 
@@ -117,21 +121,6 @@ def _keep_looked(body: Body, pieces: Pieces, pair: Value) -> None:
         for place, piece in ((i, code.larger(row, column)), (of_plane + i, box)):
             at = code.at(factors, place * layout.piece, code.isa.factor_bytes)
             code.store_factors(piece, at)
-
-
-def _hear(body: Body, pair: Value, seen: list[Value]) -> None:
-    """h = norm(h + seen), told to the pair's groups."""
-    code, layout, h = body.code, body.layout, body.address(Field.h)
-    wide = [code.add(vector, body.load_state(h, pair, j)) for j, vector in enumerate(seen)]
-    scale = norm_scale(body, wide)
-    code.store(scale, code.at(body.address(Field.before_norms), pair, FLOAT))
-    scales, groups = code.spread(scale), body.groups_of(pair)
-    factors = code.at(body.address(Field.factors), pair, layout.factor_bytes)
-    for j, vector in enumerate(wide):
-        normed = code.multiply(vector, scales)
-        code.store(normed, body.state(h, pair, j))
-        code.store_factors(normed, code.at(factors, j, layout.vector_factor_bytes))
-        add_to_sums(body, groups, j, normed)
 
 
 def _combine_back(body: Body, weights: Value, gradients: Value) -> None:

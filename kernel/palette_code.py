@@ -10,14 +10,14 @@ from typing import final
 from kernel.cell_code import CellCode
 from kernel.code import Code
 from kernel.function import Body
-from kernel.group_code import add_to_d_groups, add_to_sums, clear_sums, scatter_sums, store_sums
+from kernel.group_code import add_to_d_groups, clear_sums, scatter_sums, store_sums
 from kernel.job import Field
 from kernel.layout import FLOAT
 from kernel.outer_code import kept_factors
 from kernel.palette_canvas import NEIGHBOURS, Canvas
 from kernel.rays_code import look_along, look_along_back
 from kernel.refine_back_code import norm_back
-from kernel.refine_code import norm_scale
+from kernel.refine_code import hear
 from kernel.row_code import pairs_of
 from kernel.tape_code import KEPT
 from kernel.values import I32, I64, Value
@@ -93,18 +93,9 @@ def _keep_before(body: Body, a: Value, b: Value) -> None:
 
 
 def _look_around(body: Body, around: Value) -> None:
-    code, layout, canvas = body.code, body.layout, Canvas(body)
+    canvas = Canvas(body)
     with canvas.each_pair() as (pair, place):
-        wide = canvas.weigh(Field.before, around, place, direction=1)
-        scale = norm_scale(body, wide)
-        code.store(scale, code.at(body.address(Field.before_norms), pair, FLOAT))
-        scales, groups = code.spread(scale), body.groups_of(pair)
-        factors = code.at(body.address(Field.factors), pair, layout.heard_bytes)
-        for j, vector in enumerate(wide):
-            h = code.multiply(vector, scales)
-            code.store(h, body.state(body.address(Field.h), pair, j))
-            code.store_factors(h, code.at(factors, j, layout.vector_factor_bytes))
-            add_to_sums(body, groups, j, h)
+        hear(body, pair, canvas.weigh(Field.before, around, place, direction=1))
 
 
 def _through_norm(body: Body) -> None:

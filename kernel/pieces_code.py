@@ -28,10 +28,8 @@ class Pieces:
         """The address of a pair's piece; indices count through the planes."""
         body = self._body
         plane, piece = divmod(index, self.of_plane)
-        base = body.code.at(body.address(field), plane, 1)
-        if plane:
-            offset = body.builder.mul(body.size(Field.plane_bytes), body.code.number(plane))
-            base = body.code.at(body.address(field), offset, 1)
+        offset = body.builder.mul(body.size(Field.plane_bytes), body.code.number(plane))
+        base = body.code.at(body.address(field), offset, 1)
         of_pair = body.code.wide(body.code.at(body.address(Field.piece_at), pair, 4))
         return body.code.at(body.code.at(base, of_pair, 1), piece * body.layout.piece, FLOAT)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from kernel.cell_code import CellCode
 from kernel.function import Body
-from kernel.group_code import mixed_at, whole_at
+from kernel.group_code import add_to_sums, mixed_at, whole_at
 from kernel.job import Field
 from kernel.layout import FLOAT
 from kernel.tile_code import ROW_BYTES, multiply_tiles
@@ -133,6 +133,20 @@ def norm_scale(body: Body, h: list[Value]) -> Value:
     mean = code.multiply(code.total(square), F32(1 / (len(h) * code.isa.lanes)))
     root = code.call("llvm.sqrt", [code.add(mean, F32(RMS_EPSILON))])
     return code.divide(F32(1.0), root)
+
+
+def hear(body: Body, pair: Value, wide: list[Value]) -> None:
+    """h = norm(wide), as numbers and as factors, and told to the pair's groups; keeps its scale."""
+    code, layout = body.code, body.layout
+    scale = norm_scale(body, wide)
+    code.store(scale, code.at(body.address(Field.before_norms), pair, FLOAT))
+    scales, groups = code.spread(scale), body.groups_of(pair)
+    factors = code.at(body.address(Field.factors), pair, layout.heard_bytes)
+    for j, vector in enumerate(wide):
+        h = code.multiply(vector, scales)
+        code.store(h, body.state(body.address(Field.h), pair, j))
+        code.store_factors(h, code.at(factors, j, layout.vector_factor_bytes))
+        add_to_sums(body, groups, j, h)
 
 
 def products(

@@ -15,7 +15,7 @@ from kernel.values import F32, I64, Value
 QUERY, KEY, VALUE = range(3)  # planes
 KINDS = ROW, COLUMN, BOX = range(3)  # planes of what is seen
 USUAL_SYMBOLS, MOST_AT_ONCE = 9, 9  # symbols of the usual puzzle; vectors that registers hold
-NEVER = -1e30  # what stands behind the products of a unit's cells: a weight of 0
+NEVER = -1e30  # what stands behind the products of a unit's cells: a weight of next to 0
 
 
 @final
